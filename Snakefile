@@ -1,0 +1,45 @@
+"""Podium: from a zip of photos and two tables to a checked submission. See README.md."""
+
+import sys
+
+sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+
+from snakemake.exceptions import WorkflowError
+
+from podium.plan import Plan
+from podium.settings import ConfigError
+
+
+configfile: "config/config.yaml"
+
+
+try:
+    plan = Plan(config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    competition=r"[^/]+",
+    experiment=r"[^/]+",
+    backbone=r"[^/]+",
+    part=r"(train|validation|test)-\d+",
+    size=r"\d+",
+    folds=r"\d+",
+    fold=r"\d+",
+
+
+rule all:
+    """Everything that the experiments named by `run:` deliver."""
+    input:
+        plan.targets,
+    default_target: True
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/experiment.smk"
+include: "workflow/rules/submission.smk"
+
+
+onsuccess:
+    print(plan.summary())

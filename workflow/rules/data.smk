@@ -1,0 +1,115 @@
+# From the archive to pixels and embeddings. Everything here depends on the competition alone, so all
+# experiments share it:
+#
+#   archive -> download -> index -> pack -> preprocess -> embed
+#                            `--> split
+
+
+rule download:
+    """Bring the archive here, checked, as one zip file."""
+    input:
+        lambda w: plan.archive_file(w.competition),
+    output:
+        source="data/{competition}/source.zip",
+    log:
+        "logs/{competition}/download.log",
+    params:
+        settings=lambda w: plan.settings("download", w),
+        state=lambda w: plan.archive_state(w.competition),
+        code=plan.code("download"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/download.py"
+
+
+rule index:
+    """List every photo with its label, split and part; set aside what cannot be read."""
+    input:
+        source="data/{competition}/source.zip",
+    output:
+        index="data/{competition}/index.csv",
+        quarantine="data/{competition}/quarantine.csv",
+    log:
+        "logs/{competition}/index.log",
+    params:
+        settings=lambda w: plan.settings("index", w),
+        code=plan.code("index"),
+    threads: workflow.cores or 1
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/index.py"
+
+
+rule split:
+    """Deal the training photos into folds: seeded, stratified, copies together."""
+    input:
+        index="data/{competition}/index.csv",
+    output:
+        folds="data/{competition}/folds{folds}.csv",
+    log:
+        "logs/{competition}/split-{folds}.log",
+    params:
+        settings=lambda w: plan.settings("split", w),
+        code=plan.code("split"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/split.py"
+
+
+rule pack:
+    """Pack one part's photos, still encoded, into a TFRecord file."""
+    input:
+        source="data/{competition}/source.zip",
+        index="data/{competition}/index.csv",
+    output:
+        records="data/{competition}/records/{part}.tfrecord",
+    log:
+        "logs/{competition}/pack-{part}.log",
+    params:
+        settings=lambda w: plan.settings("pack", w),
+        code=plan.code("pack"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/pack.py"
+
+
+rule preprocess:
+    """Decode, orient and resize one part's photos, once."""
+    input:
+        records="data/{competition}/records/{part}.tfrecord",
+    output:
+        pixels="data/{competition}/{size}px/{part}.npy",
+    log:
+        "logs/{competition}/preprocess-{size}-{part}.log",
+    params:
+        settings=lambda w: plan.settings("preprocess", w),
+        code=plan.code("preprocess"),
+    threads: workflow.cores or 1
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/preprocess.py"
+
+
+rule embed:
+    """Run one part's photos through a frozen backbone, once for each view."""
+    input:
+        pixels="data/{competition}/{size}px/{part}.npy",
+    output:
+        embeddings="data/{competition}/{size}px/{backbone}/{part}.npz",
+    log:
+        "logs/{competition}/embed-{size}-{backbone}-{part}.log",
+    params:
+        settings=lambda w: plan.settings("embed", w),
+        code=lambda w: plan.code("embed", w),
+    threads: workflow.cores or 1
+    resources:
+        gpu=1,
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/embed.py"

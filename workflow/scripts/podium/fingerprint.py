@@ -1,0 +1,57 @@
+"""What a step's code means, as a digest: blind to comments, docstrings, layout and file times. No TensorFlow."""
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parents[1]
+
+
+@cache
+def fingerprint(script: str, also: tuple[str, ...] = ()) -> str:
+    """The digest of `workflow/scripts/{script}.py`, of every module of `podium` that it imports, and of theirs.
+
+    `also` names the modules that are imported by name only when the step runs.
+    """
+    waiting, files = [SCRIPTS / f"{script}.py", *(path for name in also for path in _files(name))], set[Path]()
+    while waiting:
+        file = waiting.pop()
+        if file not in files:
+            files.add(file)
+            waiting += [path for name in _imports(file) for path in _files(name)]
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(f"{file.relative_to(SCRIPTS).as_posix()}\n{ast.dump(_meaning(file))}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _meaning(file: Path) -> ast.Module:
+    """The syntax tree without docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return tree
+
+
+def _imports(file: Path) -> Iterator[str]:
+    """Dotted names that may be modules of ours; `from a import b` may mean the module a.b."""
+    for node in ast.walk(_meaning(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _files(name: str) -> Iterator[Path]:
+    """The files that importing this module runs: its own and its packages'; nothing where it is not ours."""
+    parts = name.split(".")
+    if parts[0] != "podium":
+        return
+    for depth in range(1, len(parts) + 1):
+        path = SCRIPTS.joinpath(*parts[:depth])
+        yield from (each for each in (path / "__init__.py", path.with_suffix(".py")) if each.is_file())

@@ -1,0 +1,59 @@
+"""Decoded photos on disk: `.npy` files of uint8 [n, size, size, 3], read row by row. No TensorFlow.
+
+Rows are read with `pread`, not mapped: memory stays flat however large the files are, and any order
+of rows, such as a shuffled epoch, costs the same as the order on disk.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def write(path: Path, shape: tuple[int, int, int, int], rows: Iterable[NDArray[np.uint8]]) -> None:
+    """One `.npy` file from its rows; raises ValueError where there are more or fewer than the shape says."""
+    count = 0
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_2_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for row in rows:
+            if row.shape != shape[1:]:
+                raise ValueError(f"a row of shape {row.shape} in a file of shape {shape}")
+            file.write(np.ascontiguousarray(row, np.uint8).data)
+            count += 1
+    if count != shape[0]:
+        raise ValueError(f"{count} rows in a file of shape {shape}")
+
+
+class Pixels:
+    """The rows of several files as if they stood in one."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._rows: list[tuple[int, int]] = []
+        self.size = 0
+        for path in paths:
+            with path.open("rb") as file:
+                np.lib.format.read_magic(file)
+                shape, _, _ = np.lib.format.read_array_header_2_0(file)
+                start, descriptor = file.tell(), os.dup(file.fileno())
+            self.size = shape[1]
+            self._rows += [(descriptor, start + row * self.bytes_per_row) for row in range(shape[0])]
+
+    @property
+    def bytes_per_row(self) -> int:
+        return self.size * self.size * 3
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, rows: Iterable[int]) -> NDArray[np.uint8]:
+        """Pixels uint8 [n, size, size, 3] of these rows, in this order."""
+        data = b"".join(os.pread(descriptor, self.bytes_per_row, start) for descriptor, start in (self._rows[row] for row in rows))
+        return np.frombuffer(data, np.uint8).reshape(-1, self.size, self.size, 3)
+
+    def batches(self, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
+        """Row numbers and pixels, at most `size` rows at a time."""
+        for start in range(0, len(rows), size):
+            some = rows[start : start + size]
+            yield some, self.read(some)

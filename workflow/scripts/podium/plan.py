@@ -1,0 +1,191 @@
+"""Answers the Snakefile's questions: what to build, from which files, with which settings. No TensorFlow.
+
+The only module that knows the config. All of it is checked when the plan is made, before any job runs.
+"""
+
+import csv
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from podium.backbones import FAMILIES
+from podium.fingerprint import fingerprint
+from podium.settings import ConfigError, Settings, check, check_complete, instead, merge, read
+from podium.views import is_random
+
+COMPETITIONS = Path("config/competitions")
+EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
+OVERRIDABLE = ("run", "index", "split", "embed")
+JUDGES = ("validation", "out_of_fold")
+
+
+class Plan:
+    """The plan for the configured competition; raises ConfigError, in one line that names file and key."""
+
+    def __init__(self, config: Settings) -> None:
+        check(config, "config", "config/config.yaml")
+        self._config = config
+        self._competition = config["competition"]
+        facts = self._facts(self._competition)
+        self.archive_file(self._competition)
+        for name in config["experiments"]:
+            self._experiment(self._competition, name)
+        results = f"results/{self._competition}"
+        self.targets = [f"{results}/{name}/{self._submission(self._competition)}" for name in facts["run"]]
+        self.targets.append(f"{results}/leaderboard.csv")
+
+    def settings(self, rule: str, wildcards: Any) -> Settings:
+        """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
+        facts = self._facts(wildcards.competition)
+        layout = {"tables": facts["tables"], "sample": facts["submission"]["sample"]}
+        if rule == "download":
+            return {"archive": facts["archive"], "sha256": facts["sha256"]}
+        if rule == "index":
+            return {**layout, "folders": facts["folders"], **facts["index"]}
+        if rule == "split":
+            return {"count": int(wildcards.folds), **facts["split"]}
+        if rule == "pack":
+            return {"part": wildcards.part}
+        if rule == "preprocess":
+            return {"size": int(wildcards.size)}
+        if rule == "embed":
+            # Random views are to train on; only training photos need them.
+            views = [view for view in facts["embed"]["views"] if wildcards.part.startswith("train-") or not is_random(view)]
+            return {"backbone": wildcards.backbone, "precision": facts["embed"]["precision"], "views": views}
+        if rule == "submit":
+            if wildcards.submission != self._submission(wildcards.competition):
+                raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {self._submission(wildcards.competition)}")
+            return layout
+        if rule == "leaderboard":
+            return {"experiments": facts["run"], "metric": facts["metric"]}
+        return {}
+
+    def fit_settings(self, rule: str, wildcards: Any) -> Settings:
+        """The keyword arguments of `train` and `predict`."""
+        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        network = experiment["train"]["network"]
+        settings = {"network": network, "fold": int(wildcards.fold)}
+        if rule == "predict":
+            return {**settings, **experiment["predict"]}
+        options = {**experiment["train"][network], "size": experiment["size"]}
+        if network in EMBEDDED:
+            options["backbone"] = experiment["backbone"]
+        return {**settings, "seed": experiment["train"]["seed"], "options": options}
+
+    def code(self, rule: str, wildcards: Any = None) -> str:
+        """What the rule's code means; of networks and backbones only what this experiment uses."""
+        backbone, also = getattr(wildcards, "backbone", None), []
+        if rule in ("train", "predict"):
+            experiment = self._experiment(wildcards.competition, wildcards.experiment)
+            network = experiment["train"]["network"]
+            also.append(f"podium.networks.{network}")
+            if network in EMBEDDED and rule == "train":
+                backbone = experiment["backbone"]
+        if backbone:
+            also.append(f"podium.backbones.{FAMILIES[backbone]}")
+        return fingerprint(rule, tuple(also))
+
+    def archive_file(self, competition: str) -> list[str]:
+        """The local archive as an input of `download`; a folder is tracked by `archive_state` instead."""
+        archive, source = self._facts(competition)["archive"], Path(f"data/{competition}/source.zip")
+        if archive is None:
+            if not source.exists():
+                raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: bring it with --config competition={competition} archive=PATH_OR_URL")
+            return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
+        if archive.startswith("builtin:") or "://" in archive:
+            return []
+        path = Path(archive).expanduser()
+        if not path.exists():
+            hint = f"; leave it out to go on with {source}" if source.exists() else ""
+            raise ConfigError(f"archive: no file or folder at {archive}{hint}")
+        return [] if path.is_dir() else [str(path)]
+
+    def archive_state(self, competition: str) -> str:
+        """A digest of the names, sizes and times in an archive that is a folder; empty for any other."""
+        folder = Path(self._facts(competition)["archive"] or "").expanduser()
+        if not self._facts(competition)["archive"] or not folder.is_dir():
+            return ""
+        state = sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
+        return hashlib.sha256(repr(state).encode()).hexdigest()
+
+    def folds(self, wildcards: Any) -> str:
+        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
+        return f"data/{wildcards.competition}/folds{count}.csv"
+
+    def photos(self, wildcards: Any, splits: tuple[str, ...] = ("train", "validation", "test")) -> list[str]:
+        """The pixels or embeddings that an experiment reads, in the index's order."""
+        experiment, facts = self._experiment(wildcards.competition, wildcards.experiment), self._facts(wildcards.competition)
+        there = facts["tables"] or ("train", "test")
+        parts = [f"{split}-{shard}" for split in splits if split in there for shard in range(facts["index"]["shards"])]
+        pixels = f"data/{wildcards.competition}/{experiment['size']}px"
+        if experiment["train"]["network"] in EMBEDDED:
+            return [f"{pixels}/{experiment['backbone']}/{part}.npz" for part in parts]
+        return [f"{pixels}/{part}.npy" for part in parts]
+
+    def fold_predictions(self, wildcards: Any) -> list[str]:
+        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
+        return [f"results/{wildcards.competition}/{wildcards.experiment}/fold{fold}/predictions.csv" for fold in range(count)]
+
+    def scores(self, wildcards: Any) -> list[str]:
+        return [f"results/{wildcards.competition}/{name}/scores.json" for name in self._facts(wildcards.competition)["run"]]
+
+    def summary(self) -> str:
+        """Where the submissions are and what they are worth, for the end of a run; empty while some are missing."""
+        if not all(Path(target).is_file() for target in self.targets):
+            return ""
+        metric = self._facts(self._competition)["metric"]
+        lines = []
+        with open(self.targets[-1], encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                path = f"results/{self._competition}/{row['experiment']}/{self._submission(self._competition)}"
+                figures = [_figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")]
+                lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}")
+        return "\n".join([*lines, f"{self.targets[-1]}   all figures, with 95 % intervals"])
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def _facts(self, competition: str) -> Settings:
+        """The competition's file, checked, laid over what config.yaml says of the data."""
+        path = COMPETITIONS / f"{competition}.yaml"
+        if not path.is_file():
+            raise ConfigError(f"competition: no file {path}{instead(competition, [each.stem for each in COMPETITIONS.glob('*.yaml')])}")
+        check(facts := read(path), "competition", str(path))
+        absent = {"archive": None, "sha256": None, "tables": None, "folders": None, "submission": {"sample": None}, "defaults": {}}
+        facts = merge({**absent, **{key: self._config[key] for key in OVERRIDABLE}}, facts)
+        if competition == self._competition and self._config.get("archive"):
+            facts["archive"] = self._config["archive"]
+        if "://" in (facts["archive"] or "") and not facts["sha256"]:
+            raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
+        for name in facts["run"]:
+            if name not in self._config["experiments"]:
+                raise ConfigError(f"run: no experiment '{name}'{instead(name, self._config['experiments'])}")
+        return facts
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def _experiment(self, competition: str, name: str) -> Settings:
+        """The complete settings of one experiment."""
+        if name not in self._config["experiments"]:
+            raise ConfigError(f"no experiment '{name}'{instead(name, self._config['experiments'])}")
+        facts, where = self._facts(competition), f"experiments.{name}"
+        settings = merge(merge(self._config["defaults"], facts["defaults"]), self._config["experiments"][name])
+        check_complete(settings, "experiment", f"{where} (over defaults)")
+        if settings["backbone"] not in FAMILIES:
+            raise ConfigError(f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}")
+        if settings["train"]["network"] in EMBEDDED:
+            for key, views in [("train.head.views", settings["train"]["head"]["views"]), ("predict.views", settings["predict"]["views"])]:
+                for view in views:
+                    if view not in facts["embed"]["views"]:
+                        raise ConfigError(f"{where}.{key}: '{view}' is not among embed.views of {competition}: {', '.join(facts['embed']['views'])}")
+        return settings
+
+    def _submission(self, competition: str) -> str:
+        """The file's name, with the suffix of the sample, or of the test table where there is none."""
+        facts = self._facts(competition)
+        model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
+        return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
+
+
+def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:
+    value, low, high = (float(row[f"{yardstick}_{metric}{end}"]) for end in ("", "_low", "_high"))
+    where = {"out_of_fold": "out of fold", "validation": "on the validation photos", "test": "on the held-out photos"}[yardstick]
+    return f"{value:.3f} ({low:.3f} to {high:.3f}) {where}"

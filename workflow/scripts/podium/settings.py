@@ -1,0 +1,90 @@
+"""Reading, laying over and checking YAML settings against the schemas. No TensorFlow."""
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+from referencing import Registry, Resource
+
+Settings = dict[str, Any]
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+class ConfigError(Exception):
+    """Something in the config is wrong; the message is one line that names the file and the key."""
+
+
+def read(path: Path) -> Any:
+    """The content of a YAML file; raises ConfigError with the place where it is not YAML."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def merge(below: Settings, above: Settings) -> Settings:
+    """`above` laid over `below`: mappings merge, anything else replaces."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(below.get(key), dict)
+        merged[key] = merge(below[key], value) if both else value
+    return merged
+
+
+def check(settings: Any, schema: str, where: str) -> None:
+    """Raises ConfigError for the first unknown key, wrong type or value out of range."""
+    errors = sorted(_validator(schema).iter_errors(settings), key=lambda error: (len(error.absolute_path), error.json_path))
+    if errors:
+        raise ConfigError(f"{where}: {_said(errors[0])}")
+
+
+def check_complete(settings: Settings, schema: str, where: str) -> None:
+    """Raises ConfigError unless every key that the schema knows is there."""
+
+    def missing(part: Settings, known: Settings, path: str) -> Iterable[str]:
+        for key, rules in known.get("properties", {}).items():
+            if key not in part:
+                yield f"{path}{key}"
+            elif isinstance(part[key], dict):
+                yield from missing(part[key], rules, f"{path}{key}.")
+
+    for key in missing(settings, _validator(schema).schema, ""):
+        raise ConfigError(f"{where}: {key} is missing")
+
+
+def instead(wrong: str, known: Iterable[str]) -> str:
+    """What to type instead, for the end of a message."""
+    known = sorted(known)
+    close = difflib.get_close_matches(wrong, known, 1)
+    return f" (did you mean '{close[0]}'?)" if close else f" (there are: {', '.join(known)})"
+
+
+@cache
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    loaded = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    registry: Registry[Any] = Registry().with_resources((name, Resource.from_contents({"$schema": dialect, **each})) for name, each in loaded.items())
+    return jsonschema.Draft202012Validator(loaded[schema], registry=registry)
+
+
+def _said(error: jsonschema.ValidationError) -> str:
+    """One validation error in one line."""
+    path = ".".join(str(step) for step in error.absolute_path)
+    here = f"{path}: " if path else ""
+    rule, wanted = error.validator, error.validator_value
+    if rule == "additionalProperties" and isinstance(error.instance, dict):
+        known = error.schema.get("properties", {})
+        unknown = next(key for key in error.instance if key not in known)
+        return f"{here}unknown key '{unknown}'{instead(str(unknown), known)}"
+    if rule == "required":
+        return f"{here}{next(key for key in wanted if key not in error.instance)} is missing"
+    if rule == "oneOf":
+        return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
+    if rule == "type":
+        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if isinstance(error.instance, str) and wanted in ("number", "integer") else ""
+        return f"{here}{error.instance!r} is not of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}{hint}"
+    return f"{here}{error.message}"

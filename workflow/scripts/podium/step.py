@@ -1,0 +1,177 @@
+"""The one door between a rule and its function: arguments, log, threads, errors and atomic outputs.
+
+No TensorFlow. Only this module knows that Snakemake exists; without it, command-line flags are made
+from the function's signature.
+"""
+
+import argparse
+import inspect
+import logging
+import os
+import re
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+Output = Annotated[Path, "output"]
+log = logging.getLogger("podium")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class BadInput(Exception):
+    """Something that the user brought is wrong; the message is one line that names the file, row or key."""
+
+
+def run(function: Callable[..., None]) -> None:
+    """Call the step with what its rule says, or with what the command line says."""
+    job = getattr(sys.modules["__main__"], "snakemake", None)
+    arguments = _from_rule(function, job) if job else vars(_parser(function).parse_args())
+    _open_log(function.__name__, job)
+    _limit_libraries(job.threads if job else arguments.get("threads"))
+    started = time.perf_counter()
+    log.info("started")
+    partial = {name: _beside(path) for name, path in arguments.items() if name in _outputs(function)}
+    try:
+        function(**{**arguments, **partial})
+        for name, path in partial.items():
+            os.replace(path, arguments[name])
+    except BadInput as error:
+        log.error("error: %s", error)
+        sys.exit(1)
+    except Exception as error:
+        log.debug(traceback.format_exc())
+        where = f"; the log has the details: {job.log[0]}" if job else ""
+        log.error("failed: %s: %s%s", type(error).__name__, error, where)
+        if not job:
+            raise
+        sys.exit(1)
+    finally:
+        for path in partial.values():
+            path.unlink(missing_ok=True)
+    log.info("done in %.1f s, peak memory %.0f MB", time.perf_counter() - started, _peak_memory() / 1e6)
+
+
+class Progress:
+    """Says every few seconds how far a long step is; also what `pooch` takes as a progress bar."""
+
+    def __init__(self, total: int, unit: str) -> None:
+        self.total, self.unit, self.count = total, unit, 0
+        self.started = self.said = time.perf_counter()
+
+    def update(self, more: int) -> None:
+        self.count += more
+        now = time.perf_counter()
+        if now - self.said >= SECONDS_BETWEEN_LINES:
+            self.said = now
+            self._say(now)
+
+    def reset(self) -> None:
+        self.count = 0
+
+    def close(self) -> None:
+        self._say(time.perf_counter())
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.close()
+
+    def _say(self, now: float) -> None:
+        rate = self.count / max(now - self.started, 1e-9)
+        log.info("%s of %s %s, %s/s", f"{self.count:,}", f"{self.total:,}", self.unit, f"{rate:,.0f}")
+
+
+def _peak_memory() -> float:
+    """The most bytes that this process held; `ru_maxrss` would count its parent before the exec too."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) * 1024 if found else 0
+
+
+def _from_rule(function: Callable[..., None], job: Any) -> dict[str, Any]:
+    """The rule's named files and its settings, each in the type that the signature asks for."""
+    hints = get_type_hints(function)
+    given = {**dict(job.input.items()), **dict(job.output.items()), **job.params.get("settings", {})}
+    if "threads" in hints:
+        given["threads"] = job.threads
+    wanted = set(inspect.signature(function).parameters)
+    if wanted != set(given):
+        raise TypeError(f"rule {job.rule} gives {sorted(given)}, {function.__name__} takes {sorted(wanted)}")
+    return {name: _as_path(value, hints[name]) for name, value in given.items()}
+
+
+def _as_path(value: Any, hint: Any) -> Any:
+    if hint is Path:
+        return Path(value)
+    if get_origin(hint) is list and get_args(hint) == (Path,):
+        return [Path(value)] if isinstance(value, str) else [Path(each) for each in value]
+    return value
+
+
+def _outputs(function: Callable[..., None]) -> set[str]:
+    hints = get_type_hints(function, include_extras=True)
+    return {name for name, hint in hints.items() if "output" in getattr(hint, "__metadata__", ())}
+
+
+def _beside(path: Path) -> Path:
+    """Where an output is written until it is whole; the suffix stays, since some writers look at it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".partial-{path.name}")
+
+
+def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
+    """Flags with the names and types of the function's parameters."""
+    parser = argparse.ArgumentParser(description=inspect.getdoc(function), formatter_class=argparse.RawDescriptionHelpFormatter)
+    hints = get_type_hints(function)
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint, required = hints[name], True
+        if isinstance(hint, UnionType):  # X | None
+            hint, required = get_args(hint)[0], False
+        flag = f"--{name.replace('_', '-')}"
+        kind = "setting" if parameter.kind is parameter.KEYWORD_ONLY else "output file" if name in _outputs(function) else "input file"
+        if get_origin(hint) is list:
+            parser.add_argument(flag, nargs="*", type=get_args(hint)[0], required=required, help=f"{kind}s")
+        elif hint is bool:
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, required=required, help=kind)
+        elif get_origin(hint) is dict:
+            parser.add_argument(flag, type=yaml.safe_load, required=required, metavar="YAML", help=f"{kind}, such as '{{a: 1}}'")
+        else:
+            parser.add_argument(flag, type=hint, required=required, help=kind)
+    return parser
+
+
+def _open_log(name: str, job: Any) -> None:
+    """Lines for a person go to the terminal and to the log; whatever libraries print goes to the log only."""
+    label = name
+    terminal = os.dup(2)
+    if job:
+        label = " ".join([name, *(str(value) for value in job.wildcards)])
+        Path(job.log[0]).parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(job.log[0], os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        logging.getLogger().addHandler(_handler(2, logging.DEBUG, "%(asctime)s %(message)s"))
+    log.addHandler(_handler(terminal, logging.INFO, f"[{label}] %(message)s"))
+    logging.captureWarnings(True)
+    log.setLevel(logging.DEBUG)
+
+
+def _handler(descriptor: int, level: int, layout: str) -> logging.Handler:
+    handler = logging.StreamHandler(os.fdopen(descriptor, "w", buffering=1, closefd=False))
+    handler.setLevel(level)
+    handler.setFormatter(logging.Formatter(layout))
+    return handler
+
+
+def _limit_libraries(threads: int | None) -> None:
+    """What TensorFlow reads when it is imported, which steps do inside their function."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if threads:
+        os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)

@@ -1,0 +1,34 @@
+"""Decode, orient and resize one part's photos, once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium import images, records as tfrecords
+from podium import pixels as store
+from podium.step import Output, Progress, run
+
+AHEAD = 64
+
+
+def preprocess(records: Path, pixels: Output, *, size: int, threads: int) -> None:
+    """Decode, orient and resize one part's photos to uint8 [n, size, size, 3], in the records' order."""
+    count = tfrecords.count(records)
+
+    def decoded() -> Iterator[NDArray[np.uint8]]:
+        encoded = (record.image for record in tfrecords.read(records))
+        with Progress(count, "photos") as progress, ThreadPoolExecutor(threads) as pool:
+            # A few photos at a time, so that memory stays flat.
+            while some := list(islice(encoded, AHEAD)):
+                yield from pool.map(lambda data: images.decode(data, size), some)
+                progress.update(len(some))
+
+    store.write(pixels, (count, size, size, 3), decoded())
+
+
+if __name__ == "__main__":
+    run(preprocess)
