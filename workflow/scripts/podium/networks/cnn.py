@@ -67,6 +67,7 @@ def fit(
         keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
         keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
         metrics=["accuracy"],
+        steps_per_execution=8,
         jit_compile=False,  # XLA is many times slower on a CPU
     )
     with Progress(epochs * len(rows), "photos") as progress:
