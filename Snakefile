@@ -1,5 +1,6 @@
 """Podium: from a zip of photos and two tables to a checked submission. See README.md."""
 
+import atexit
 import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
@@ -42,4 +43,5 @@ include: "workflow/rules/submission.smk"
 
 
 onsuccess:
-    print(plan.summary())
+    # At the very end, behind what Snakemake still has to say.
+    atexit.register(lambda: print(plan.summary()))

@@ -15,7 +15,7 @@ rule train:
     log:
         "logs/{competition}/{experiment}/train-{fold}.log",
     params:
-        settings=lambda w: plan.fit_settings("train", w),
+        settings=lambda w: plan.settings("train", w),
         code=lambda w: plan.code("train", w),
     conda:
         "../envs/podium.yaml"
@@ -35,7 +35,7 @@ rule predict:
     log:
         "logs/{competition}/{experiment}/predict-{fold}.log",
     params:
-        settings=lambda w: plan.fit_settings("predict", w),
+        settings=lambda w: plan.settings("predict", w),
         code=lambda w: plan.code("predict", w),
     conda:
         "../envs/podium.yaml"

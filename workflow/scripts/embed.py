@@ -24,10 +24,14 @@ def embed(pixels: Path, embeddings: Output, *, backbone: str, views: list[str], 
     photos = Pixels([pixels])
     network = backbones.build(backbone, precision=precision)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])])
+    @tf.function(
+        input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])]
+    )
     def embedded(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
         batch = tf.cast(batch, tf.float32)
-        return network(tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), [photos.size] * 2), training=False)
+        return network(
+            tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), [photos.size] * 2), training=False
+        )
 
     with zipfile.ZipFile(embeddings, "w") as out, Progress(len(photos) * len(views), "photos") as progress:
         for view in views:

@@ -44,7 +44,11 @@ def evaluate(predictions: Path, index: Path, scores: Output, classes: Output, mi
                 }
             )[truth != guess]
         )
-        log.info("%s: %s", yardstick.replace("_", " "), ", ".join(_said(metric, figures[yardstick][metric]) for metric in METRICS))
+        log.info(
+            "%s: %s",
+            yardstick.replace("_", " "),
+            ", ".join(_said(metric, figures[yardstick][metric]) for metric in METRICS),
+        )
     _warn_of_leak(figures)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
     write_csv(classes, pd.concat(by_class))
@@ -60,7 +64,10 @@ def _warn_of_leak(figures: dict[str, dict[str, dict[str, float]]]) -> None:
     inside = figures["out_of_fold"]["accuracy"]
     for yardstick, figure in figures.items():
         if figure["accuracy"]["high"] < inside["low"]:
-            log.warning("WARNING: the %s photos are harder than the folds promise; believe their figures, not the out-of-fold ones", yardstick)
+            log.warning(
+                "WARNING: the %s photos are harder than the folds promise; believe theirs, not the out-of-fold figures",
+                yardstick,
+            )
 
 
 if __name__ == "__main__":

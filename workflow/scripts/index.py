@@ -53,10 +53,14 @@ def _from_tables(archive: Archive, layout: dict[str, Any], sample: str | None, s
     tables = {split: archive_table(archive, spec["path"]) for split, spec in layout.items()}
     if sample:
         read_sample(archive_table(archive, sample), layout["test"]["id"], tables["test"])
-    listed = pd.concat([_listed(archive, tables[split], split, layout[split], strict) for split in tables], ignore_index=True)
+    listed = pd.concat(
+        [_listed(archive, tables[split], split, layout[split], strict) for split in tables], ignore_index=True
+    )
     labels = set(listed.label[listed.split == "train"])
     if "validation" in tables:
-        for line, label in zip(tables["validation"].lines, tables["validation"].column(layout["validation"]["label"]), strict=True):
+        for line, label in zip(
+            tables["validation"].lines, tables["validation"].column(layout["validation"]["label"]), strict=True
+        ):
             if label not in labels:
                 raise BadInput(f"{tables['validation'].name}: line {line}: no training photo has the label '{label}'")
     _check_unlisted(archive, listed, strict)
@@ -67,11 +71,10 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
     """The rows of one table, each checked."""
     ids = table.column(spec["id"])
     labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
-    cells = {name: table.column(name) for name in re.findall(r"{(.*?)}", spec["image"])}
+    files = _files(table, spec["image"])
     rows: list[list[str]] = []
     seen: dict[str, int] = {}
-    for number, (line, key, label) in enumerate(zip(table.lines, ids, labels, strict=True)):
-        file = re.sub(r"{(.*?)}", lambda found: cells[found[1]][number], spec["image"])
+    for number, (line, key, label, file) in enumerate(zip(table.lines, ids, labels, files, strict=True)):
         where = f"{table.name}: line {line}"
         if not key or ("label" in spec and not label):
             raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
@@ -80,7 +83,11 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
         if file in seen or key in seen:
             first = seen.get(file, seen.get(key, 0))
             same = labels[first] == label
-            raise BadInput(f"{where}: '{key}' stands there twice" if same else f"{where}: '{key}' has two labels, '{labels[first]}' in line {table.lines[first]} and '{label}'")
+            raise BadInput(
+                f"{where}: '{key}' stands there twice"
+                if same
+                else f"{where}: '{key}' has two labels, '{labels[first]}' in line {table.lines[first]} and '{label}'"
+            )
         seen[file] = seen[key] = number
         if strict and file not in archive:
             raise BadInput(f"{where}: '{file}' is not in the archive (`strict: false` sets such rows aside)")
@@ -88,12 +95,26 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
     return pd.DataFrame(rows, columns=LISTED)
 
 
+def _files(table: Table, template: str) -> list[str]:
+    """The template with each row's cells in place of the columns that it names in braces."""
+    pieces = re.split(r"{(.*?)}", template)  # text and column names in turn
+    columns = [table.column(piece) if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)]
+    return ["".join(cells) for cells in zip(*columns, strict=True)]
+
+
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
     """A photo beside the listed ones that no table lists is a mistake in a table or in the competition file."""
     folders, files = {posixpath.dirname(file) for file in listed.file}, set(listed.file)
-    unlisted = [name for name in archive.names() if posixpath.dirname(name) in folders and posixpath.splitext(name)[1].lower() in images.SUFFIXES and name not in files]
+    unlisted = [
+        name
+        for name in archive.names()
+        if posixpath.dirname(name) in folders
+        and posixpath.splitext(name)[1].lower() in images.SUFFIXES
+        and name not in files
+    ]
     if unlisted and strict:
-        raise BadInput(f"{unlisted[0]}: no table has a row for this file, nor for {len(unlisted) - 1} others (`strict: false` leaves them out)")
+        others = f"this file, nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else "this file"
+        raise BadInput(f"{unlisted[0]}: no table has a row for {others} (`strict: false` leaves them out)")
     if unlisted:
         log.warning("left out %d files that no table has a row for, such as %s", len(unlisted), unlisted[0])
 
@@ -144,22 +165,40 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
     """Stops where nothing can be learned; warns of what a competitor should know."""
     train = readable[readable.split == "train"]
     if train.label.nunique() < 2:
-        first = f"; {unreadable.file.iloc[0]} is the first of {len(unreadable)} that cannot ({unreadable.reason.iloc[0]})" if len(unreadable) else ""
-        raise BadInput(f"{train.label.nunique()} classes among the {len(train)} training photos that can be read, two are needed{first}")
+        first = (
+            f"; the first that cannot: {unreadable.file.iloc[0]} ({unreadable.reason.iloc[0]})"
+            if len(unreadable)
+            else ""
+        )
+        found = f"{train.label.nunique()} classes among the {len(train)} training photos that can be read"
+        raise BadInput(f"{found}, two are needed{first}")
     if not (readable.split == "test").any():
         raise BadInput("no test photo can be read")
     for split, own in unreadable.groupby("split"):
         fate = "get the training prior in the submission" if split == "test" else "are left out"
-        log.warning("WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)", len(own), split, fate, own.file.iloc[0], own.reason.iloc[0])
+        log.warning(
+            "WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)",
+            len(own),
+            split,
+            fate,
+            own.file.iloc[0],
+            own.reason.iloc[0],
+        )
     for split in ("validation", "test"):
         copies = readable[(readable.split == split) & readable.digest.isin(train.digest)]
         if len(copies):
-            log.warning("WARNING: %d %s photos are also training photos, such as %s", len(copies), split, copies.file.iloc[0])
+            log.warning(
+                "WARNING: %d %s photos are also training photos, such as %s", len(copies), split, copies.file.iloc[0]
+            )
     conflicts = train.groupby("digest").label.nunique()
     if (conflicts > 1).any():
         file = train.file[train.digest == conflicts[conflicts > 1].index[0]].iloc[0]
         log.warning("WARNING: %d training photos stand under several labels, such as %s", (conflicts > 1).sum(), file)
-    log.info("%d classes; %s", train.label.nunique(), ", ".join(f"{count} {split}" for split, count in readable.split.value_counts(sort=False).items()))
+    log.info(
+        "%d classes; %s",
+        train.label.nunique(),
+        ", ".join(f"{count} {split}" for split, count in readable.split.value_counts(sort=False).items()),
+    )
 
 
 def _parts(splits: pd.Series, shards: int) -> pd.Series:

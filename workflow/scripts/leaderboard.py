@@ -23,7 +23,11 @@ def leaderboard(scores: list[Path], leaderboard: Output, *, experiments: list[st
         row = {"experiment": experiment}
         for yardstick, figures in json.loads(path.read_text()).items():
             row |= {f"{yardstick}_photos": figures["photos"]}
-            row |= {f"{yardstick}_{name}{suffix}": figures[name][key] for name in METRICS for suffix, key in [("", "value"), ("_low", "low"), ("_high", "high")]}
+            row |= {
+                f"{yardstick}_{name}{suffix}": figures[name][key]
+                for name in METRICS
+                for suffix, key in [("", "value"), ("_low", "low"), ("_high", "high")]
+            }
         rows.append(row)
     table = pd.DataFrame(rows)
     judge = next(f"{yardstick}_{metric}" for yardstick in JUDGES if f"{yardstick}_{metric}" in table)

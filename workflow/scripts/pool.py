@@ -26,7 +26,11 @@ def pool(folds: list[Path], index: Path, quarantine: Path, predictions: Output) 
     if len(unread):
         prior = photos.label[photos.split == "train"].value_counts(normalize=True)[labels].to_numpy(np.float32)
         pooled = np.concatenate([pooled, np.tile(prior, (len(unread), 1))])
-        log.warning("WARNING: %d test photos could not be read and get the training prior; the first is %s", len(unread), unread.id.iloc[0])
+        log.warning(
+            "WARNING: %d test photos could not be read and get the training prior; the first is %s",
+            len(unread),
+            unread.id.iloc[0],
+        )
     keys = pd.concat([photos[["split", "id"]], unread[["split", "id"]]], ignore_index=True)
     Predictions(keys, labels, pooled).write(predictions)
 

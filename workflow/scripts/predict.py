@@ -9,7 +9,17 @@ from podium.step import Output, run
 from podium.tables import Predictions, classes, read_csv
 
 
-def predict(model: Path, parts: list[Path], index: Path, folds: Path, predictions: Output, *, network: str, fold: int, views: list[str]) -> None:
+def predict(
+    model: Path,
+    parts: list[Path],
+    index: Path,
+    folds: Path,
+    predictions: Output,
+    *,
+    network: str,
+    fold: int,
+    views: list[str],
+) -> None:
     """Predict, with one fold's model, the photos that it has not seen, averaged over the views.
 
     `parts` are the pixels or embeddings of all parts, in the index's order. The table holds the

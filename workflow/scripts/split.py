@@ -18,7 +18,9 @@ def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
     write_csv(folds, pd.DataFrame({"id": train.id, "fold": fold, "group": group}))
     rare = train.label.value_counts()
     if rare.min() < count:
-        log.warning("%d classes have fewer than %d photos, so some folds have none of them", (rare < count).sum(), count)
+        log.warning(
+            "%d classes have fewer than %d photos, so some folds have none of them", (rare < count).sum(), count
+        )
 
 
 def deal(labels: NDArray[np.str_], groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:

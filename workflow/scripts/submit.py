@@ -10,7 +10,9 @@ from podium.step import Output, log, run
 from podium.tables import Predictions, Sample, archive_table, check_submission, read_sample
 
 
-def submit(source: Path, predictions: Path, submission: Output, *, tables: dict[str, Any] | None, sample: str | None) -> None:
+def submit(
+    source: Path, predictions: Path, submission: Output, *, tables: dict[str, Any] | None, sample: str | None
+) -> None:
     """Write the submission and check it against the sample.
 
     Without a sample submission the test table's ids are asked for in its order and form, and without

@@ -10,7 +10,18 @@ from podium.step import BadInput, Output, run
 from podium.tables import classes, read_csv, write_csv
 
 
-def train(parts: list[Path], index: Path, folds: Path, model: Output, history: Output, *, network: str, fold: int, seed: int, options: dict[str, Any]) -> None:
+def train(
+    parts: list[Path],
+    index: Path,
+    folds: Path,
+    model: Output,
+    history: Output,
+    *,
+    network: str,
+    fold: int,
+    seed: int,
+    options: dict[str, Any],
+) -> None:
     """Fit one network, leaving one fold out.
 
     `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
@@ -21,7 +32,9 @@ def train(parts: list[Path], index: Path, folds: Path, model: Output, history: O
     rows = np.flatnonzero(dealt.fold != fold)
     truth = np.searchsorted(labels, photos.label.to_numpy(str)[rows])
     if len(set(truth)) < 2:
-        raise BadInput(f"fold {fold}: without it, the training photos are all of one class; add photos or use fewer folds")
+        raise BadInput(
+            f"fold {fold}: without it, the training photos are all of one class; add photos or use fewer folds"
+        )
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(parts, rows, truth, dealt.group.to_numpy()[rows], len(labels), seed=seed + fold, **options)
     fitted.save(model)

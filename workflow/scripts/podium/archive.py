@@ -20,7 +20,9 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self._zip = open_zip(path)
-        names = {unicodedata.normalize("NFC", info.filename): info for info in self._zip.infolist() if not info.is_dir()}
+        names = {
+            unicodedata.normalize("NFC", info.filename): info for info in self._zip.infolist() if not info.is_dir()
+        }
         names = {name: info for name, info in names.items() if not _is_litter(name)}
         tops = {name.partition("/")[0] for name in names}
         top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
@@ -54,7 +56,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def check_zip(path: Path) -> None:
-    """Raises BadInput, naming the member, unless every member is a plain file inside the archive, once, not encrypted."""
+    """Raises BadInput, naming the member, unless each is a plain file inside the archive, once, not encrypted."""
     seen: set[str] = set()
     for info in open_zip(path).infolist():
         _check_name(path, info.filename)
@@ -77,7 +79,9 @@ def tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                     continue
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None:
-                    raise BadInput(f"{path}: '{member.name}' is a link or a device; an archive may hold only plain files")
+                    raise BadInput(
+                        f"{path}: '{member.name}' is a link or a device; an archive may hold only plain files"
+                    )
                 yield posixpath.normpath(member.name), content.read()
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise BadInput(f"{path}: not a whole tar file ({error})") from error

@@ -35,7 +35,9 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
     Transparent parts become white. Raises Unreadable.
     """
     image = _open(data)
-    image.draft("RGB", (2 * size, 2 * size))  # a JPEG much larger than asked is decoded at a half, a quarter or an eighth
+    image.draft(
+        "RGB", (2 * size, 2 * size)
+    )  # a JPEG much larger than asked is decoded at a half, a quarter or an eighth
     _load(image)
     image = _rgb(ImageOps.exif_transpose(image))
     return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
@@ -64,7 +66,9 @@ def _load(image: Image.Image) -> None:
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):  # 16 bits a pixel: Pillow's own conversion would clip, not scale
         values = np.asarray(image, np.float64)
-        image = Image.fromarray(np.clip(values / 257 if values.max() > 255 else values, 0, 255).round().astype(np.uint8))
+        image = Image.fromarray(
+            np.clip(values / 257 if values.max() > 255 else values, 0, 255).round().astype(np.uint8)
+        )
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

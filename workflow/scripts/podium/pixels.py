@@ -49,7 +49,9 @@ class Pixels:
 
     def read(self, rows: Iterable[int]) -> NDArray[np.uint8]:
         """Pixels uint8 [n, size, size, 3] of these rows, in this order."""
-        data = b"".join(os.pread(descriptor, self.bytes_per_row, start) for descriptor, start in (self._rows[row] for row in rows))
+        data = b"".join(
+            os.pread(descriptor, self.bytes_per_row, start) for descriptor, start in (self._rows[row] for row in rows)
+        )
         return np.frombuffer(data, np.uint8).reshape(-1, self.size, self.size, 3)
 
     def batches(self, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:

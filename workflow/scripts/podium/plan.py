@@ -39,39 +39,19 @@ class Plan:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._facts(wildcards.competition)
         layout = {"tables": facts["tables"], "sample": facts["submission"]["sample"]}
-        if rule == "download":
-            return {"archive": facts["archive"], "sha256": facts["sha256"]}
-        if rule == "index":
-            return {**layout, "folders": facts["folders"], **facts["index"]}
-        if rule == "split":
-            return {"count": int(wildcards.folds), **facts["split"]}
-        if rule == "pack":
-            return {"part": wildcards.part}
-        if rule == "preprocess":
-            return {"size": int(wildcards.size)}
-        if rule == "embed":
-            # Random views are to train on; only training photos need them.
-            views = [view for view in facts["embed"]["views"] if wildcards.part.startswith("train-") or not is_random(view)]
-            return {"backbone": wildcards.backbone, "precision": facts["embed"]["precision"], "views": views}
-        if rule == "submit":
-            if wildcards.submission != self._submission(wildcards.competition):
-                raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {self._submission(wildcards.competition)}")
-            return layout
-        if rule == "leaderboard":
-            return {"experiments": facts["run"], "metric": facts["metric"]}
-        return {}
-
-    def fit_settings(self, rule: str, wildcards: Any) -> Settings:
-        """The keyword arguments of `train` and `predict`."""
-        experiment = self._experiment(wildcards.competition, wildcards.experiment)
-        network = experiment["train"]["network"]
-        settings = {"network": network, "fold": int(wildcards.fold)}
-        if rule == "predict":
-            return {**settings, **experiment["predict"]}
-        options = {**experiment["train"][network], "size": experiment["size"]}
-        if network in EMBEDDED:
-            options["backbone"] = experiment["backbone"]
-        return {**settings, "seed": experiment["train"]["seed"], "options": options}
+        by_rule = {
+            "download": lambda: {"archive": facts["archive"], "sha256": facts["sha256"]},
+            "index": lambda: {**layout, "folders": facts["folders"], **facts["index"]},
+            "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
+            "pack": lambda: {"part": wildcards.part},
+            "preprocess": lambda: {"size": int(wildcards.size)},
+            "embed": lambda: self._embed(facts, wildcards),
+            "train": lambda: self._train(wildcards),
+            "predict": lambda: self._predict(wildcards),
+            "submit": lambda: self._submit(layout, wildcards),
+            "leaderboard": lambda: {"experiments": facts["run"], "metric": facts["metric"]},
+        }
+        return by_rule[rule]()
 
     def code(self, rule: str, wildcards: Any = None) -> str:
         """What the rule's code means; of networks and backbones only what this experiment uses."""
@@ -91,7 +71,8 @@ class Plan:
         archive, source = self._facts(competition)["archive"], Path(f"data/{competition}/source.zip")
         if archive is None:
             if not source.exists():
-                raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: bring it with --config competition={competition} archive=PATH_OR_URL")
+                how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
+                raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: {how}")
             return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
         if archive.startswith("builtin:") or "://" in archive:
             return []
@@ -106,7 +87,9 @@ class Plan:
         folder = Path(self._facts(competition)["archive"] or "").expanduser()
         if not self._facts(competition)["archive"] or not folder.is_dir():
             return ""
-        state = sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file())
+        state = sorted(
+            (str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
+        )
         return hashlib.sha256(repr(state).encode()).hexdigest()
 
     def folds(self, wildcards: Any) -> str:
@@ -115,7 +98,10 @@ class Plan:
 
     def photos(self, wildcards: Any, splits: tuple[str, ...] = ("train", "validation", "test")) -> list[str]:
         """The pixels or embeddings that an experiment reads, in the index's order."""
-        experiment, facts = self._experiment(wildcards.competition, wildcards.experiment), self._facts(wildcards.competition)
+        experiment, facts = (
+            self._experiment(wildcards.competition, wildcards.experiment),
+            self._facts(wildcards.competition),
+        )
         there = facts["tables"] or ("train", "test")
         parts = [f"{split}-{shard}" for split in splits if split in there for shard in range(facts["index"]["shards"])]
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
@@ -125,10 +111,15 @@ class Plan:
 
     def fold_predictions(self, wildcards: Any) -> list[str]:
         count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
-        return [f"results/{wildcards.competition}/{wildcards.experiment}/fold{fold}/predictions.csv" for fold in range(count)]
+        return [
+            f"results/{wildcards.competition}/{wildcards.experiment}/fold{fold}/predictions.csv"
+            for fold in range(count)
+        ]
 
     def scores(self, wildcards: Any) -> list[str]:
-        return [f"results/{wildcards.competition}/{name}/scores.json" for name in self._facts(wildcards.competition)["run"]]
+        return [
+            f"results/{wildcards.competition}/{name}/scores.json" for name in self._facts(wildcards.competition)["run"]
+        ]
 
     def summary(self) -> str:
         """Where the submissions are and what they are worth, for the end of a run; empty while some are missing."""
@@ -136,21 +127,55 @@ class Plan:
             return ""
         metric = self._facts(self._competition)["metric"]
         lines = []
-        with open(self.targets[-1], encoding="utf-8", newline="") as file:
+        with Path(self.targets[-1]).open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 path = f"results/{self._competition}/{row['experiment']}/{self._submission(self._competition)}"
-                figures = [_figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")]
+                figures = [
+                    _figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")
+                ]
                 lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}")
         return "\n".join([*lines, f"{self.targets[-1]}   all figures, with 95 % intervals"])
+
+    def _embed(self, facts: Settings, wildcards: Any) -> Settings:
+        # Random views are to train on; only training photos need them.
+        train = wildcards.part.startswith("train-")
+        views = [view for view in facts["embed"]["views"] if train or not is_random(view)]
+        return {"backbone": wildcards.backbone, "precision": facts["embed"]["precision"], "views": views}
+
+    def _train(self, wildcards: Any) -> Settings:
+        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        network, seed = experiment["train"]["network"], experiment["train"]["seed"]
+        options = {**experiment["train"][network], "size": experiment["size"]}
+        if network in EMBEDDED:
+            options["backbone"] = experiment["backbone"]
+        return {"network": network, "fold": int(wildcards.fold), "seed": seed, "options": options}
+
+    def _predict(self, wildcards: Any) -> Settings:
+        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        return {"network": experiment["train"]["network"], "fold": int(wildcards.fold), **experiment["predict"]}
+
+    def _submit(self, layout: Settings, wildcards: Any) -> Settings:
+        expected = self._submission(wildcards.competition)
+        if wildcards.submission != expected:
+            raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {expected}")
+        return layout
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def _facts(self, competition: str) -> Settings:
         """The competition's file, checked, laid over what config.yaml says of the data."""
         path = COMPETITIONS / f"{competition}.yaml"
         if not path.is_file():
-            raise ConfigError(f"competition: no file {path}{instead(competition, [each.stem for each in COMPETITIONS.glob('*.yaml')])}")
+            known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
+            raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
         check(facts := read(path), "competition", str(path))
-        absent = {"archive": None, "sha256": None, "tables": None, "folders": None, "submission": {"sample": None}, "defaults": {}}
+        absent = {
+            "archive": None,
+            "sha256": None,
+            "tables": None,
+            "folders": None,
+            "submission": {"sample": None},
+            "defaults": {},
+        }
         facts = merge({**absent, **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         if competition == self._competition and self._config.get("archive"):
             facts["archive"] = self._config["archive"]
@@ -170,12 +195,17 @@ class Plan:
         settings = merge(merge(self._config["defaults"], facts["defaults"]), self._config["experiments"][name])
         check_complete(settings, "experiment", f"{where} (over defaults)")
         if settings["backbone"] not in FAMILIES:
-            raise ConfigError(f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}")
+            raise ConfigError(
+                f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
+            )
         if settings["train"]["network"] in EMBEDDED:
-            for key, views in [("train.head.views", settings["train"]["head"]["views"]), ("predict.views", settings["predict"]["views"])]:
-                for view in views:
-                    if view not in facts["embed"]["views"]:
-                        raise ConfigError(f"{where}.{key}: '{view}' is not among embed.views of {competition}: {', '.join(facts['embed']['views'])}")
+            asked = {
+                "train.head.views": settings["train"]["head"]["views"],
+                "predict.views": settings["predict"]["views"],
+            }
+            computed = facts["embed"]["views"]
+            for key, view in ((key, view) for key, views in asked.items() for view in views if view not in computed):
+                raise ConfigError(f"{where}.{key}: '{view}' is not among embed.views: {', '.join(computed)}")
         return settings
 
     def _submission(self, competition: str) -> str:
@@ -187,5 +217,7 @@ class Plan:
 
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:
     value, low, high = (float(row[f"{yardstick}_{metric}{end}"]) for end in ("", "_low", "_high"))
-    where = {"out_of_fold": "out of fold", "validation": "on the validation photos", "test": "on the held-out photos"}[yardstick]
+    where = {"out_of_fold": "out of fold", "validation": "on the validation photos", "test": "on the held-out photos"}[
+        yardstick
+    ]
     return f"{value:.3f} ({low:.3f} to {high:.3f}) {where}"

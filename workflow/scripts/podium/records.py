@@ -57,7 +57,9 @@ def count(path: Path) -> int:
 def encode(record: Record) -> bytes:
     """A serialised `tf.train.Example`, the features in alphabetical order."""
     entries = [("id", record.id.encode()), ("image", record.image), ("label", record.label.encode())]
-    features = b"".join(_field(1, _field(1, name.encode()) + _field(2, _field(1, _field(1, value)))) for name, value in entries)
+    features = b"".join(
+        _field(1, _field(1, name.encode()) + _field(2, _field(1, _field(1, value)))) for name, value in entries
+    )
     return _field(1, features)
 
 

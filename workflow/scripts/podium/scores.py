@@ -25,9 +25,19 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: in
     replicates = []
     for _ in range(RESAMPLES):
         rows = random.integers(0, len(truth), len(truth))
-        replicates.append((np.mean(truth[rows] == predicted[rows]), _macro_f1(truth[rows], predicted[rows], probabilities.shape[1]), losses[rows].mean()))
+        replicates.append(
+            (
+                np.mean(truth[rows] == predicted[rows]),
+                _macro_f1(truth[rows], predicted[rows], probabilities.shape[1]),
+                losses[rows].mean(),
+            )
+        )
     low, high = np.quantile(replicates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
-    figures = accuracy_score(truth, predicted), f1_score(truth, predicted, average="macro", zero_division=0), losses.mean()
+    figures = (
+        accuracy_score(truth, predicted),
+        f1_score(truth, predicted, average="macro", zero_division=0),
+        losses.mean(),
+    )
     return {
         "photos": len(truth),
         **{
@@ -39,7 +49,9 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: in
 
 def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], labels: list[str]) -> pd.DataFrame:
     """Precision, recall, F1 and photos of each class."""
-    figures = precision_recall_fscore_support(truth, probabilities.argmax(1), labels=range(len(labels)), zero_division=0)
+    figures = precision_recall_fscore_support(
+        truth, probabilities.argmax(1), labels=range(len(labels)), zero_division=0
+    )
     return pd.DataFrame({"label": labels, **dict(zip(["precision", "recall", "f1", "photos"], figures, strict=True))})
 
 

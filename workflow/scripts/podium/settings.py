@@ -37,7 +37,9 @@ def merge(below: Settings, above: Settings) -> Settings:
 
 def check(settings: Any, schema: str, where: str) -> None:
     """Raises ConfigError for the first unknown key, wrong type or value out of range."""
-    errors = sorted(_validator(schema).iter_errors(settings), key=lambda error: (len(error.absolute_path), error.json_path))
+    errors = sorted(
+        _validator(schema).iter_errors(settings), key=lambda error: (len(error.absolute_path), error.json_path)
+    )
     if errors:
         raise ConfigError(f"{where}: {_said(errors[0])}")
 
@@ -67,7 +69,9 @@ def instead(wrong: str, known: Iterable[str]) -> str:
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
     loaded = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
     dialect = "https://json-schema.org/draft/2020-12/schema"
-    registry: Registry[Any] = Registry().with_resources((name, Resource.from_contents({"$schema": dialect, **each})) for name, each in loaded.items())
+    registry: Registry[Any] = Registry().with_resources(
+        (name, Resource.from_contents({"$schema": dialect, **each})) for name, each in loaded.items()
+    )
     return jsonschema.Draft202012Validator(loaded[schema], registry=registry)
 
 
@@ -85,6 +89,8 @@ def _said(error: jsonschema.ValidationError) -> str:
     if rule == "oneOf":
         return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
     if rule == "type":
-        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if isinstance(error.instance, str) and wanted in ("number", "integer") else ""
-        return f"{here}{error.instance!r} is not of type {wanted if isinstance(wanted, str) else ' or '.join(wanted)}{hint}"
+        is_text_number = isinstance(error.instance, str) and wanted in ("number", "integer")
+        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
+        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+        return f"{here}{error.instance!r} is not of type {kinds}{hint}"
     return f"{here}{error.message}"

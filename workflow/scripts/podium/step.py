@@ -40,7 +40,7 @@ def run(function: Callable[..., None]) -> None:
     try:
         function(**{**arguments, **partial})
         for name, path in partial.items():
-            os.replace(path, arguments[name])
+            path.replace(arguments[name])
     except BadInput as error:
         log.error("error: %s", error)
         sys.exit(1)
@@ -128,20 +128,30 @@ def _beside(path: Path) -> Path:
 
 def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
     """Flags with the names and types of the function's parameters."""
-    parser = argparse.ArgumentParser(description=inspect.getdoc(function), formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=inspect.getdoc(function), formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
         hint, required = hints[name], True
         if isinstance(hint, UnionType):  # X | None
             hint, required = get_args(hint)[0], False
         flag = f"--{name.replace('_', '-')}"
-        kind = "setting" if parameter.kind is parameter.KEYWORD_ONLY else "output file" if name in _outputs(function) else "input file"
+        kind = (
+            "setting"
+            if parameter.kind is parameter.KEYWORD_ONLY
+            else "output file"
+            if name in _outputs(function)
+            else "input file"
+        )
         if get_origin(hint) is list:
             parser.add_argument(flag, nargs="*", type=get_args(hint)[0], required=required, help=f"{kind}s")
         elif hint is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, required=required, help=kind)
         elif get_origin(hint) is dict:
-            parser.add_argument(flag, type=yaml.safe_load, required=required, metavar="YAML", help=f"{kind}, such as '{{a: 1}}'")
+            parser.add_argument(
+                flag, type=yaml.safe_load, required=required, metavar="YAML", help=f"{kind}, such as '{{a: 1}}'"
+            )
         else:
             parser.add_argument(flag, type=hint, required=required, help=kind)
     return parser

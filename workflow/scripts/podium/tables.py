@@ -41,7 +41,11 @@ def parse_table(name: str, data: bytes) -> Table:
         line = data[: error.start].count(b"\n") + 1
         raise BadInput(f"{name}: line {line} is not UTF-8 text") from None
     first = text.partition("\n")[0]
-    delimiter = max("\t,;", key=first.count) if any(mark in first for mark in "\t,;") else ("\t" if name.endswith(".tsv") else ",")
+    delimiter = (
+        max("\t,;", key=first.count)
+        if any(mark in first for mark in "\t,;")
+        else ("\t" if name.endswith(".tsv") else ",")
+    )
     header: list[str] = []
     rows, lines = [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -92,20 +96,26 @@ class Sample(NamedTuple):
 
     def format(self, labels: list[str]) -> str:
         """The submission with these labels, one for each id, in the sample's order."""
-        rows = [[key, label] if self.id_column == 0 else [label, key] for key, label in zip(self.ids, labels, strict=True)]
+        rows = [
+            [key, label] if self.id_column == 0 else [label, key] for key, label in zip(self.ids, labels, strict=True)
+        ]
         return format_table(self.header, rows, self.delimiter, self.newline)
 
 
 def read_sample(table: Table, id_column: str, test: Table) -> Sample:
     """The sample submission, checked to ask for each id of the test table once; raises BadInput, naming the row."""
     if len(table.header) != 2:
-        raise BadInput(f"{table.name}: {len(table.header)} columns ({', '.join(table.header)}); Podium writes an id and a label")
+        raise BadInput(
+            f"{table.name}: {len(table.header)} columns ({', '.join(table.header)}); Podium writes an id and a label"
+        )
     column = table.header.index(id_column) if id_column in table.header else 0
     ids = table.column(table.header[column])
     known, seen = set(test.column(id_column)), set()
     for line, key in zip(table.lines, ids, strict=True):
         if key not in known:
-            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {test.name} (whose first is '{test.column(id_column)[0]}')")
+            raise BadInput(
+                f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{test.rows[0][0]}'"
+            )
         if key in seen:
             raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
         seen.add(key)
@@ -178,5 +188,11 @@ class Predictions(NamedTuple):
         with path.open(newline="", encoding="utf-8") as file:
             labels = next(csv.reader(file))[2:]
             numbers = range(len(labels))
-            table = pd.read_csv(file, header=None, names=["split", "id", *numbers], dtype={"split": str, "id": str}, keep_default_na=False)
+            table = pd.read_csv(
+                file,
+                header=None,
+                names=["split", "id", *numbers],
+                dtype={"split": str, "id": str},
+                keep_default_na=False,
+            )
         return cls(table[["split", "id"]], labels, table[list(numbers)].to_numpy(np.float32))

@@ -10,7 +10,7 @@ import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
@@ -33,7 +33,15 @@ VARIANTS = {
     "efficientnet_lite2": Variant(1.1, 1.2, 260),
 }
 # repeats, kernel, stride, expansion, channels out: the rows of EfficientNet-B0
-STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320)]
+STAGES = [
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+]
 STEM, FEATURES, IMAGENET_CLASSES = 32, 1280, 1000
 BATCH_NORM_EPSILON = 1e-3
 
@@ -69,9 +77,17 @@ def _network(name: str, top: bool, policy: str) -> keras.Model:
     for row, (repeats, kernel, stride, expansion, channels) in enumerate(STAGES):
         scaled = repeats if row in (0, len(STAGES) - 1) else math.ceil(repeats * variant.depth)
         for repeat in range(scaled):
-            x = _block(x, f"block{block}", kernel, stride if repeat == 0 else 1, expansion, _channels(channels, variant.width), policy)
+            x = _block(
+                x,
+                f"block{block}",
+                kernel,
+                stride if repeat == 0 else 1,
+                expansion,
+                _channels(channels, variant.width),
+                policy,
+            )
             block += 1
-    x = _conv(x, "head", FEATURES, policy=policy)
+    x = _conv(x, "features", FEATURES, policy=policy)
     x = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(x)
     if top:
         x = keras.layers.Dense(IMAGENET_CLASSES, dtype="float32", name="classifier")(x)
@@ -105,14 +121,18 @@ def _channels(channels: int, width: float) -> int:
 def _folded(raw: Weights) -> Weights:
     """Keras kernels and biases by our layer names, from the convolutions and batch norms of the file."""
     folded = {"classifier.kernel": raw["_fc.weight"].T, "classifier.bias": raw["_fc.bias"]}
-    pairs = {"stem": ("_conv_stem", "_bn0"), "head": ("_conv_head", "_bn1")}
+    pairs = {"stem": ("_conv_stem", "_bn0"), "features": ("_conv_head", "_bn1")}
     for block in range(1 + max(int(key.split(".")[1]) for key in raw if key.startswith("_blocks."))):
         for part, norm in [("expand", "_bn0"), ("depthwise", "_bn1"), ("project", "_bn2")]:
             pairs[f"block{block}_{part}"] = (f"_blocks.{block}._{part}_conv", f"_blocks.{block}.{norm}")
     for name, (conv, norm) in pairs.items():
         if f"{conv}.weight" not in raw:
             continue  # the first block does not expand
-        kernel = raw[f"{conv}.weight"].transpose(2, 3, 0, 1) if name.endswith("depthwise") else raw[f"{conv}.weight"].transpose(2, 3, 1, 0)
+        kernel = (
+            raw[f"{conv}.weight"].transpose(2, 3, 0, 1)
+            if name.endswith("depthwise")
+            else raw[f"{conv}.weight"].transpose(2, 3, 1, 0)
+        )
         scale = raw[f"{norm}.weight"] / np.sqrt(raw[f"{norm}.running_var"] + BATCH_NORM_EPSILON)
         folded[f"{name}.kernel"] = kernel * (scale[:, None] if name.endswith("depthwise") else scale)
         folded[f"{name}.bias"] = raw[f"{norm}.bias"] - raw[f"{norm}.running_mean"] * scale
@@ -122,7 +142,7 @@ def _folded(raw: Weights) -> Weights:
 class _TensorReader(pickle.Unpickler):
     """Unpickles tensors as numpy arrays and nothing else, so that a weights file cannot run code."""
 
-    DTYPES = {"FloatStorage": np.float32, "LongStorage": np.int64}
+    DTYPES: ClassVar = {"FloatStorage": np.float32, "LongStorage": np.int64}
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -142,11 +162,17 @@ class _TensorReader(pickle.Unpickler):
         return self.storages.setdefault(key, np.zeros(count, dtype))
 
     @staticmethod
-    def _tensor(storage: NDArray[Any], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> NDArray[Any]:
+    def _tensor(
+        storage: NDArray[Any], offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any
+    ) -> NDArray[Any]:
         last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
         if offset < 0 or min((*strides, 0)) < 0 or last >= storage.size:
-            raise pickle.UnpicklingError(f"a tensor of shape {shape} reaches outside its storage of {storage.size} numbers")
-        return np.lib.stride_tricks.as_strided(storage[offset:], shape, [stride * storage.itemsize for stride in strides])
+            raise pickle.UnpicklingError(
+                f"a tensor of shape {shape} reaches outside its storage of {storage.size} numbers"
+            )
+        return np.lib.stride_tricks.as_strided(
+            storage[offset:], shape, [stride * storage.itemsize for stride in strides]
+        )
 
 
 def read_weights(path: Path) -> Weights:

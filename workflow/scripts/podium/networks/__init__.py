@@ -16,6 +16,8 @@ def for_any_size(network: "keras.Model", size: int) -> "keras.Model":
     import keras
 
     inputs = keras.Input((None, None, 3), dtype="uint8", name="photo")
-    resize = keras.layers.Resizing(size, size, interpolation="bicubic", antialias=True, crop_to_aspect_ratio=True, name="resize")
+    resize = keras.layers.Resizing(
+        size, size, interpolation="bicubic", antialias=True, crop_to_aspect_ratio=True, name="resize"
+    )
     clip = keras.layers.ReLU(255.0, name="clip")  # bicubic overshoots
     return keras.Model(inputs, network(clip(resize(inputs))))

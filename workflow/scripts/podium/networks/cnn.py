@@ -25,7 +25,7 @@ def fit(
     parts: list[Path],
     rows: Ints,
     truth: Ints,
-    groups: Ints,
+    groups: Ints,  # noqa: ARG001 (the networks' common signature)
     count: int,
     *,
     seed: int,
@@ -62,7 +62,9 @@ def fit(
 
     steps = -(-len(rows) // batch)
     data = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed).batch(batch).map(batch_of).prefetch(2)
-    schedule = keras.optimizers.schedules.CosineDecay(0.0, (epochs - 1) * steps, warmup_target=learning_rate, warmup_steps=steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, (epochs - 1) * steps, warmup_target=learning_rate, warmup_steps=steps
+    )
     network.compile(
         keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
         keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
@@ -71,7 +73,7 @@ def fit(
         jit_compile=False,  # XLA is many times slower on a CPU
     )
     with Progress(epochs * len(rows), "photos") as progress:
-        says = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: progress.update(len(rows)))
+        says = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.update(len(rows)))
         history = network.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=[says]).history
     table = pd.DataFrame(history)
     table.insert(0, "epoch", range(1, epochs + 1))

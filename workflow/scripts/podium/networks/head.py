@@ -30,7 +30,17 @@ Ints = NDArray[np.int64]
 
 
 def fit(
-    parts: list[Path], rows: Ints, truth: Ints, groups: Ints, count: int, *, seed: int, backbone: str, size: int, views: list[str], penalties: list[float]
+    parts: list[Path],
+    rows: Ints,
+    truth: Ints,
+    groups: Ints,
+    count: int,
+    *,
+    seed: int,
+    backbone: str,
+    size: int,
+    views: list[str],
+    penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
     """Fit on these rows of the embeddings; `truth` int [n] are their classes of `count`, `groups` their copies.
 
@@ -84,7 +94,9 @@ def _logistic(features: Floats, truth: Ints, penalty: float) -> tuple[Ints, Floa
     """Classes that occur, and kernel [features, classes] and bias of a softmax over them."""
     from sklearn.linear_model import LogisticRegression
 
-    fitted = LogisticRegression(C=1 / penalty, tol=TOLERANCE, max_iter=ITERATIONS).fit(features.reshape(-1, features.shape[-1]), np.tile(truth, len(features)))
+    fitted = LogisticRegression(C=1 / penalty, tol=TOLERANCE, max_iter=ITERATIONS).fit(
+        features.reshape(-1, features.shape[-1]), np.tile(truth, len(features))
+    )
     kernel, bias = fitted.coef_.T, fitted.intercept_
     if len(fitted.classes_) == 2:  # scikit-learn gives the one logit of the second class
         kernel, bias = np.hstack([np.zeros_like(kernel), kernel]), np.append(0, bias)
@@ -107,7 +119,7 @@ def _weights(model: Path) -> tuple[Floats, Floats]:
 
     found: list[Floats] = []
     with zipfile.ZipFile(model) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-        file.visititems(lambda name, node: found.append(node[()]) if f"/dense/vars/" in name else None)
+        file.visititems(lambda name, node: found.append(node[()]) if "/dense/vars/" in name else None)
     kernel, bias = found
     return kernel, bias
 
