@@ -31,10 +31,10 @@ wildcard_constraints:
 
 
 rule all:
+    default_target: True
     """Everything that the experiments named by `run:` deliver."""
     input:
         plan.targets,
-    default_target: True
 
 
 include: "workflow/rules/data.smk"

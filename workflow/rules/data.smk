@@ -13,12 +13,12 @@ rule download:
         source="data/{competition}/source.zip",
     log:
         "logs/{competition}/download.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("download", w),
         state=lambda w: plan.archive_state(w.competition),
         code=plan.code("download"),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/download.py"
 
@@ -32,12 +32,12 @@ rule index:
         quarantine="data/{competition}/quarantine.csv",
     log:
         "logs/{competition}/index.log",
+    conda:
+        "../envs/podium.yaml"
+    threads: workflow.cores or 1
     params:
         settings=lambda w: plan.settings("index", w),
         code=plan.code("index"),
-    threads: workflow.cores or 1
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/index.py"
 
@@ -50,11 +50,11 @@ rule split:
         folds="data/{competition}/folds{folds}.csv",
     log:
         "logs/{competition}/split-{folds}.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("split", w),
         code=plan.code("split"),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/split.py"
 
@@ -68,11 +68,11 @@ rule pack:
         records="data/{competition}/records/{part}.tfrecord",
     log:
         "logs/{competition}/pack-{part}.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("pack", w),
         code=plan.code("pack"),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/pack.py"
 
@@ -85,12 +85,12 @@ rule preprocess:
         pixels="data/{competition}/{size}px/{part}.npy",
     log:
         "logs/{competition}/preprocess-{size}-{part}.log",
+    conda:
+        "../envs/podium.yaml"
+    threads: workflow.cores or 1
     params:
         settings=lambda w: plan.settings("preprocess", w),
         code=plan.code("preprocess"),
-    threads: workflow.cores or 1
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/preprocess.py"
 
@@ -103,13 +103,13 @@ rule embed:
         embeddings="data/{competition}/{size}px/{backbone}/{part}.npz",
     log:
         "logs/{competition}/embed-{size}-{backbone}-{part}.log",
-    params:
-        settings=lambda w: plan.settings("embed", w),
-        code=lambda w: plan.code("embed", w),
+    conda:
+        "../envs/podium.yaml"
     threads: workflow.cores or 1
     resources:
         gpu=1,
-    conda:
-        "../envs/podium.yaml"
+    params:
+        settings=lambda w: plan.settings("embed", w),
+        code=lambda w: plan.code("embed", w),
     script:
         "../scripts/embed.py"

@@ -14,11 +14,11 @@ rule train:
         history="results/{competition}/{experiment}/fold{fold}/history.csv",
     log:
         "logs/{competition}/{experiment}/train-{fold}.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("train", w),
         code=lambda w: plan.code("train", w),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/train.py"
 
@@ -34,11 +34,11 @@ rule predict:
         predictions="results/{competition}/{experiment}/fold{fold}/predictions.csv",
     log:
         "logs/{competition}/{experiment}/predict-{fold}.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("predict", w),
         code=lambda w: plan.code("predict", w),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/predict.py"
 
@@ -53,9 +53,9 @@ rule pool:
         predictions="results/{competition}/{experiment}/predictions.csv",
     log:
         "logs/{competition}/{experiment}/pool.log",
-    params:
-        code=plan.code("pool"),
     conda:
         "../envs/podium.yaml"
+    params:
+        code=plan.code("pool"),
     script:
         "../scripts/pool.py"

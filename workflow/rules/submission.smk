@@ -15,10 +15,10 @@ rule evaluate:
         mistakes="results/{competition}/{experiment}/mistakes.csv",
     log:
         "logs/{competition}/{experiment}/evaluate.log",
-    params:
-        code=plan.code("evaluate"),
     conda:
         "../envs/podium.yaml"
+    params:
+        code=plan.code("evaluate"),
     script:
         "../scripts/evaluate.py"
 
@@ -34,11 +34,11 @@ rule submit:
         "logs/{competition}/{experiment}/{submission}.log",
     wildcard_constraints:
         submission=r"submission\.(csv|tsv)",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("submit", w),
         code=plan.code("submit"),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/submit.py"
 
@@ -51,10 +51,10 @@ rule leaderboard:
         leaderboard="results/{competition}/leaderboard.csv",
     log:
         "logs/{competition}/leaderboard.log",
+    conda:
+        "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("leaderboard", w),
         code=plan.code("leaderboard"),
-    conda:
-        "../envs/podium.yaml"
     script:
         "../scripts/leaderboard.py"

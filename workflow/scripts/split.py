@@ -13,8 +13,8 @@ from podium.tables import read_csv, write_csv
 def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
     """Deal the training photos into `count` folds: seeded, stratified, copies of one photo together."""
     train = (photos := read_csv(index))[photos.split == "train"]
-    group = train.groupby("digest", sort=False).ngroup().to_numpy()
-    fold = deal(train.label.to_numpy(str), group, count, seed)
+    group = train.groupby("digest", sort=False).ngroup().to_numpy(np.int64)
+    fold = deal(train.label.to_numpy(str), np.asarray(group, np.int64), count, seed)
     write_csv(folds, pd.DataFrame({"id": train.id, "fold": fold, "group": group}))
     rare = train.label.value_counts()
     if rare.min() < count:

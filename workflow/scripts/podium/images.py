@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 Image.init()
 # What a competition may bring; Pillow's other readers run programs or read from elsewhere.
@@ -50,7 +50,7 @@ def _open(data: bytes) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Unreadable("not an image") from None
     except Exception as error:  # a decoder may raise anything on broken bytes
         raise Unreadable(str(error)) from error

@@ -5,6 +5,7 @@ The only module that knows the config. All of it is checked when the plan is mad
 
 import csv
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Plan:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._facts(wildcards.competition)
         layout = {"tables": facts["tables"], "sample": facts["submission"]["sample"]}
-        by_rule = {
+        by_rule: dict[str, Callable[[], Settings]] = {
             "download": lambda: {"archive": facts["archive"], "sha256": facts["sha256"]},
             "index": lambda: {**layout, "folders": facts["folders"], **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},

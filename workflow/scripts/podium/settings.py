@@ -4,11 +4,12 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import yaml
-from referencing import Registry, Resource
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 Settings = dict[str, Any]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
@@ -54,7 +55,7 @@ def check_complete(settings: Settings, schema: str, where: str) -> None:
             elif isinstance(part[key], dict):
                 yield from missing(part[key], rules, f"{path}{key}.")
 
-    for key in missing(settings, _validator(schema).schema, ""):
+    for key in missing(settings, dict(_schemas()[schema]), ""):
         raise ConfigError(f"{where}: {key} is missing")
 
 
@@ -66,22 +67,24 @@ def instead(wrong: str, known: Iterable[str]) -> str:
 
 
 @cache
+def _schemas() -> dict[str, Settings]:
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
+
+
+@cache
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    loaded = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    registry: Registry[Any] = Registry().with_resources(
-        (name, Resource.from_contents({"$schema": dialect, **each})) for name, each in loaded.items()
-    )
-    return jsonschema.Draft202012Validator(loaded[schema], registry=registry)
+    resources = [(name, DRAFT202012.create_resource(each)) for name, each in _schemas().items()]
+    registry: Registry[Any] = Registry().with_resources(resources)
+    return jsonschema.Draft202012Validator(_schemas()[schema], registry=registry)
 
 
 def _said(error: jsonschema.ValidationError) -> str:
     """One validation error in one line."""
     path = ".".join(str(step) for step in error.absolute_path)
     here = f"{path}: " if path else ""
-    rule, wanted = error.validator, error.validator_value
+    rule, wanted, rules = error.validator, cast(Any, error.validator_value), cast(Settings, error.schema)
     if rule == "additionalProperties" and isinstance(error.instance, dict):
-        known = error.schema.get("properties", {})
+        known = rules.get("properties", {})
         unknown = next(key for key in error.instance if key not in known)
         return f"{here}unknown key '{unknown}'{instead(str(unknown), known)}"
     if rule == "required":
@@ -89,7 +92,7 @@ def _said(error: jsonschema.ValidationError) -> str:
     if rule == "oneOf":
         return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
     if rule == "type":
-        is_text_number = isinstance(error.instance, str) and wanted in ("number", "integer")
+        is_text_number = isinstance(error.instance, str) and wanted in {"number", "integer"}
         hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
         kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
         return f"{here}{error.instance!r} is not of type {kinds}{hint}"

@@ -30,7 +30,7 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     and the row alone.
     """
     if not is_random(view):
-        return np.tile(np.float32(FIXED[view]), (len(rows), 1))
+        return np.tile(np.array(FIXED[view], np.float32), (len(rows), 1))
     number = int(view.removeprefix("crop-"))
     return np.array([_crop(np.random.default_rng([number, int(row)])) for row in rows], np.float32).reshape(-1, 4)
 

@@ -51,7 +51,7 @@ def fit(
     mean, deviation = features.mean((0, 1)), features.std((0, 1)) + np.float32(1e-3)
     features = (features - mean) / deviation
     history = _try_penalties(features, truth, groups, penalties, seed)
-    best = history.penalty[history.inner_log_loss.idxmin()]
+    best = float(history.penalty[history.inner_log_loss.fillna(np.inf).to_numpy().argmin()])
     log.info("penalty %g of %s", best, penalties)
     classes, kernel, bias = _logistic(features, truth, best)
     full_kernel = np.zeros((features.shape[-1], count), np.float32)
