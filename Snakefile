@@ -5,19 +5,13 @@ import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from snakemake.exceptions import WorkflowError
-
 from podium.plan import Plan
-from podium.settings import ConfigError
 
 
 configfile: "config/config.yaml"
 
 
-try:
-    plan = Plan(config)
-except ConfigError as error:
-    raise WorkflowError(str(error)) from None
+plan = Plan(config, workflow.config_settings.overwrite_config)
 
 
 wildcard_constraints:

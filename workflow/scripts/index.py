@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from podium import images
+from podium import SPLITS, images
 from podium.archive import Archive
 from podium.step import BadInput, Output, Progress, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, Table, archive_table, read_sample, write_csv
@@ -50,7 +50,7 @@ def index(
 
 def _from_tables(archive: Archive, layout: dict[str, Any], sample: str | None, strict: bool) -> pd.DataFrame:
     """The photos that the tables list, in their order."""
-    tables = {split: archive_table(archive, spec["path"]) for split, spec in layout.items()}
+    tables = {split: archive_table(archive, layout[split]["path"]) for split in SPLITS if split in layout}
     if sample:
         read_sample(archive_table(archive, sample), layout["test"]["id"], tables["test"])
     listed = pd.concat(

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from podium.networks import save
 from podium.step import BadInput, Output, run
 from podium.tables import classes, read_csv, write_csv
 
@@ -37,7 +38,7 @@ def train(
         )
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(parts, rows, truth, dealt.group.to_numpy()[rows], len(labels), seed=seed + fold, **options)
-    fitted.save(model)
+    save(fitted, labels, model)
     write_csv(history, progress)
 
 

@@ -10,9 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from podium import SPLITS
 from podium.backbones import FAMILIES
 from podium.fingerprint import fingerprint
-from podium.settings import ConfigError, Settings, check, check_complete, instead, merge, read
+from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
 from podium.views import is_random
 
 COMPETITIONS = Path("config/competitions")
@@ -24,9 +25,10 @@ JUDGES = ("validation", "out_of_fold")
 class Plan:
     """The plan for the configured competition; raises ConfigError, in one line that names file and key."""
 
-    def __init__(self, config: Settings) -> None:
+    def __init__(self, config: Settings, given: Settings) -> None:
+        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
         check(config, "config", "config/config.yaml")
-        self._config = config
+        self._config, self._given = config, given
         self._competition = config["competition"]
         facts = self._facts(self._competition)
         self.archive_file(self._competition)
@@ -97,7 +99,7 @@ class Plan:
         count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
         return f"data/{wildcards.competition}/folds{count}.csv"
 
-    def photos(self, wildcards: Any, splits: tuple[str, ...] = ("train", "validation", "test")) -> list[str]:
+    def photos(self, wildcards: Any, splits: tuple[str, ...] = SPLITS) -> list[str]:
         """The pixels or embeddings that an experiment reads, in the index's order."""
         experiment, facts = (
             self._experiment(wildcards.competition, wildcards.experiment),
@@ -169,17 +171,10 @@ class Plan:
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
             raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
         check(facts := read(path), "competition", str(path))
-        absent = {
-            "archive": None,
-            "sha256": None,
-            "tables": None,
-            "folders": None,
-            "submission": {"sample": None},
-            "defaults": {},
-        }
-        facts = merge({**absent, **{key: self._config[key] for key in OVERRIDABLE}}, facts)
+        facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
+        facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         if competition == self._competition and self._config.get("archive"):
-            facts["archive"] = self._config["archive"]
+            facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
         if "://" in (facts["archive"] or "") and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
         for name in facts["run"]:

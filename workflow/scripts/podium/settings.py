@@ -15,8 +15,14 @@ Settings = dict[str, Any]
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
-class ConfigError(Exception):
-    """Something in the config is wrong; the message is one line that names the file and the key."""
+class ConfigError(SystemExit):
+    """Something in the config is wrong; the message is one line that names the file and the key.
+
+    It ends the process, since Snakemake would wrap any other error of a rule's function in a traceback.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"podium: {message}")
 
 
 def read(path: Path) -> Any:
@@ -43,6 +49,11 @@ def check(settings: Any, schema: str, where: str) -> None:
     )
     if errors:
         raise ConfigError(f"{where}: {_said(errors[0])}")
+
+
+def defaults(schema: str) -> Settings:
+    """What the schema gives to keys that may be left out."""
+    return {key: rules["default"] for key, rules in _schemas()[schema]["properties"].items() if "default" in rules}
 
 
 def check_complete(settings: Settings, schema: str, where: str) -> None:
@@ -82,18 +93,18 @@ def _said(error: jsonschema.ValidationError) -> str:
     """One validation error in one line."""
     path = ".".join(str(step) for step in error.absolute_path)
     here = f"{path}: " if path else ""
-    rule, wanted, rules = error.validator, cast(Any, error.validator_value), cast(Settings, error.schema)
-    if rule == "additionalProperties" and isinstance(error.instance, dict):
-        known = rules.get("properties", {})
-        unknown = next(key for key in error.instance if key not in known)
+    rule, wanted, given = error.validator, cast(Any, error.validator_value), cast(Any, error.instance)
+    if rule == "additionalProperties":
+        known = cast(Settings, error.schema).get("properties", {})
+        unknown = next(key for key in given if key not in known)
         return f"{here}unknown key '{unknown}'{instead(str(unknown), known)}"
     if rule == "required":
-        return f"{here}{next(key for key in wanted if key not in error.instance)} is missing"
+        return f"{here}{next(key for key in wanted if key not in given)} is missing"
     if rule == "oneOf":
         return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
     if rule == "type":
-        is_text_number = isinstance(error.instance, str) and wanted in {"number", "integer"}
+        is_text_number = isinstance(given, str) and wanted in {"number", "integer"}
         hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
         kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        return f"{here}{error.instance!r} is not of type {kinds}{hint}"
+        return f"{here}{given!r} is not of type {kinds}{hint}"
     return f"{here}{error.message}"

@@ -5,7 +5,13 @@ pixels of any size and gives probabilities, with a table of how the fit went; an
 a saved model's probabilities for the same kind of files that it was trained on.
 """
 
+import json
+import re
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from podium.archive import write_zip
 
 if TYPE_CHECKING:
     import keras
@@ -19,5 +25,26 @@ def for_any_size(network: "keras.Model", size: int) -> "keras.Model":
     resize = keras.layers.Resizing(
         size, size, interpolation="bicubic", antialias=True, crop_to_aspect_ratio=True, name="resize"
     )
-    clip = keras.layers.ReLU(255.0, name="clip")  # bicubic overshoots
-    return keras.Model(inputs, network(clip(resize(inputs))))
+    # Resizing's call has `training=True` as its default, which would spread to batch norm and dropout.
+    return keras.Model(inputs, network(resize(inputs, training=False)))
+
+
+def save(model: "keras.Model", classes: list[str], path: Path) -> None:
+    """Writes a `.keras` file whose bytes depend on the model alone; its `metadata.json` names the classes.
+
+    Keras itself writes the time, and the addresses of shared objects in memory.
+    """
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(members["metadata.json"])
+    members["metadata.json"] = json.dumps(
+        {**metadata, "date_saved": "1980-01-01@00:00:00", "classes": classes}
+    ).encode()
+    numbers: dict[bytes, int] = {}
+
+    def numbered(found: re.Match[bytes]) -> bytes:
+        return b'"shared_object_id": %d' % numbers.setdefault(found[1], len(numbers))
+
+    members["config.json"] = re.sub(rb'"shared_object_id": (\d+)', numbered, members["config.json"])
+    write_zip(path, members.items())

@@ -1,0 +1,104 @@
+"""Small competitions of real photos, made from the sample photos that scikit-learn and scikit-image ship."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+GROCERY = ROOT.parent / "shared/data/grocery-hackathon.zip"
+SUBJECTS = ("chelsea", "coffee", "flower", "temple")
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+
+
+@cache
+def subject(name: str) -> Image.Image:
+    """A whole sample photo."""
+    if name in {"flower", "temple"}:
+        from sklearn.datasets import load_sample_image
+
+        return Image.fromarray(load_sample_image("flower.jpg" if name == "flower" else "china.jpg"))
+    import skimage.data
+
+    return Image.fromarray(getattr(skimage.data, name)())
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format, **options)
+    return out.getvalue()
+
+
+@cache
+def photo(name: str, number: int, side: int = 160, format: str = "JPEG") -> bytes:
+    """An encoded crop of a sample photo, another one for each number."""
+    whole, random = subject(name), np.random.default_rng(number)
+    span = int(min(whole.size) * random.uniform(0.6, 0.9))
+    left, top = random.integers(0, whole.width - span), random.integers(0, whole.height - span)
+    return encoded(whole.resize((side, side), box=(left, top, left + span, top + span)), format)
+
+
+def table(header: list[str], rows: list[list[str]], delimiter: str = ",") -> bytes:
+    return "".join(delimiter.join(row) + "\n" for row in [header, *rows]).encode()
+
+
+def competition(train: int = 8, test: int = 2, validation: int = 2) -> dict[str, bytes]:
+    """The members of an archive: so many photos of each subject in each split, with tables and a sample."""
+    members: dict[str, bytes] = {}
+    for split, count, start in [("train", train, 0), ("validation", validation, 100), ("test", test, 200)]:
+        rows = []
+        for number in range(count):
+            for name in SUBJECTS:
+                file = f"{name[:2]}{start + number}.jpg"
+                members[f"{split}/{file}"] = photo(name, start + number)
+                rows.append([file, name])
+        if split == "test":
+            members["test.csv"] = table(["file"], [row[:1] for row in rows])
+            members["sample_submission.csv"] = table(["file", "label"], [[row[0], "coffee"] for row in rows])
+        else:
+            members[f"{split}.csv"] = table(["file", "label"], rows)
+    return members
+
+
+TABLES = {
+    split: {"path": f"{split}.csv", "image": f"{split}/{{file}}", "id": "file"}
+    | ({} if split == "test" else {"label": "label"})
+    for split in ("train", "validation", "test")
+}
+
+
+def write_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as out:
+        for name, content in members.items():
+            out.writestr(name, content)
+    return path
+
+
+def copy_project(folder: Path) -> Path:
+    """A fresh copy of the project, as a clone would be."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    return folder
+
+
+def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
+    """What Snakemake says in this copy of the project, on either stream."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    done = subprocess.run(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert (done.returncode != 0) == fails, done.stdout
+    return done.stdout

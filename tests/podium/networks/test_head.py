@@ -1,0 +1,87 @@
+"""The linear head, against scikit-learn and against its own saved model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from podium.networks import head, save
+
+
+@pytest.fixture
+def embeddings(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """Two views of 60 photos of 4 classes, 1280 numbers each, with clusters that overlap a little."""
+    random = np.random.default_rng(0)
+    truth = np.arange(60) % 4
+    centres = random.normal(size=(4, 1280))
+    views = {
+        view: (centres[truth] + 4 * random.normal(size=(60, 1280))).astype(np.float32) for view in ("plain", "flip")
+    }
+    np.savez(tmp_path / "part.npz", **views)
+    return tmp_path / "part.npz", truth
+
+
+OPTIONS = {
+    "seed": 0,
+    "backbone": "efficientnet_lite0",
+    "size": 32,
+    "views": ["plain", "flip"],
+    "penalties": [100.0, 10.0],
+}
+
+
+def test_saved_head_gives_scikit_learns_probabilities(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    part, truth = embeddings
+    rows = np.arange(48)
+    model, history = head.fit([part], rows, truth[rows], rows, 4, **OPTIONS)
+    save(model, list("abcd"), tmp_path / "model.keras")
+    found = head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"])
+
+    features = head.load([part], ["plain", "flip"], rows)
+    mean, deviation = features.mean((0, 1)), features.std((0, 1)) + 1e-3
+    best = history.penalty[history.inner_log_loss.argmin()]
+    reference = LogisticRegression(C=1 / best, tol=1e-3, max_iter=300)
+    reference.fit(((features - mean) / deviation).reshape(-1, 1280), np.tile(truth[rows], 2))
+    held_out = (np.load(part)["plain"][48:] - mean) / deviation
+    np.testing.assert_allclose(found, reference.predict_proba(held_out), atol=1e-4)
+
+
+def test_views_are_averaged(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    part, truth = embeddings
+    rows = np.arange(60)
+    model, _ = head.fit([part], rows, truth, rows, 4, **OPTIONS)
+    save(model, list("abcd"), tmp_path / "model.keras")
+    both, *each = (
+        head.predict(tmp_path / "model.keras", [part], rows, views)
+        for views in (["plain", "flip"], ["plain"], ["flip"])
+    )
+    np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-6)
+
+
+def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
+    embeddings: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    part, truth = embeddings
+    rows = np.flatnonzero(truth != 2)
+    model, _ = head.fit([part], rows, truth[rows], rows, 4, **OPTIONS)
+    save(model, list("abcd"), tmp_path / "model.keras")
+    found = head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"])
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert found[:, 2].max() < 1e-3
+
+
+def test_two_classes_work_too(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    part, truth = embeddings
+    rows = np.flatnonzero(truth < 2)
+    model, _ = head.fit([part], rows, truth[rows], rows, 2, **OPTIONS)
+    save(model, list("ab"), tmp_path / "model.keras")
+    found = head.predict(tmp_path / "model.keras", [part], rows, ["plain"])
+    assert (found.argmax(1) == truth[rows]).mean() > 0.95
+
+
+def test_one_photo_of_each_class_is_enough_to_fit(embeddings: tuple[Path, np.ndarray]) -> None:
+    """No photo can be spared to choose a penalty; the strongest is used."""
+    part, truth = embeddings
+    _, history = head.fit([part], np.arange(4), truth[:4], np.arange(4), 4, **OPTIONS)
+    assert history.inner_log_loss.isna().all()

@@ -1,0 +1,115 @@
+"""What every saved model promises: any size of uint8 photo, the same bytes, the same answers in a new process."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, SUBJECTS, photo
+
+from podium import images, pixels, views
+from podium.networks import cnn, head, save
+
+SIZE = 32
+CNN = {"size": SIZE, "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01, "label_smoothing": 0.0}
+CNN |= {"width": 8, "dropout": 0.0, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
+HEAD = {"backbone": "efficientnet_lite0", "size": SIZE, "views": ["plain", "flip"], "penalties": [10.0]}
+
+RELOAD = """
+import sys, numpy, keras
+model = keras.models.load_model(sys.argv[1])
+numpy.save(sys.argv[3], model(numpy.load(sys.argv[2])).numpy())
+"""
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """32 real photos of 4 subjects as pixels and as embeddings."""
+    from embed import embed
+
+    folder = tmp_path_factory.mktemp("parts")
+    decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in SUBJECTS]
+    pixels.write(folder / "train-0.npy", (len(decoded), SIZE, SIZE, 3), decoded)
+    embed(
+        folder / "train-0.npy",
+        folder / "train-0.npz",
+        backbone="efficientnet_lite0",
+        views=["plain", "flip"],
+        precision="float32",
+    )
+    return {"cnn": folder / "train-0.npy", "head": folder / "train-0.npz"}
+
+
+ROWS, TRUTH = np.arange(32), np.arange(32) % 4
+NETWORKS = [(cnn, CNN), (head, HEAD)]
+
+
+@pytest.mark.parametrize(("network", "options"), NETWORKS, ids=["cnn", "head"])
+def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Path], tmp_path: Path) -> None:
+    part = parts[network.__name__.rpartition(".")[2]]
+    paths = [tmp_path / f"{number}.keras" for number in range(2)]
+    for path in paths:
+        model, history = network.fit([part], ROWS, TRUTH, ROWS, 4, seed=1, **options)
+        save(model, list(SUBJECTS), path)
+        assert len(history) >= 1
+    found = network.predict(paths[0], [part], ROWS, ["plain"])
+    np.testing.assert_array_equal(found, network.predict(paths[1], [part], ROWS, ["plain"]))
+    assert found.shape == (32, 4)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+
+    # The file itself, on pixels, gives what `predict` gave from its own kind of file.
+    stored = pixels.Pixels([parts["cnn"]]).read(ROWS)
+    np.testing.assert_allclose(model(stored).numpy(), found, atol=2e-4)
+    # Any size, also not square; and the same in a process that knows nothing of Podium.
+    tall = np.asarray(images.Image.fromarray(stored[0]).resize((50, 70)))[None]
+    assert model(tall).shape == (1, 4)
+    np.save(tmp_path / "in.npy", stored)
+    subprocess.run(
+        [sys.executable, "-c", RELOAD, paths[0], tmp_path / "in.npy", tmp_path / "out.npy"], check=True, cwd=ROOT.parent
+    )
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model(stored).numpy(), atol=1e-5)
+
+    metadata = json.loads(zipfile.ZipFile(paths[0]).read("metadata.json"))
+    assert metadata["classes"] == list(SUBJECTS)
+
+
+def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path]) -> None:
+    """A whole encoded photo through `preprocess`'s decoding and through the model: nearly the same probabilities."""
+    model, _ = head.fit([parts["head"]], ROWS, TRUTH, ROWS, 4, seed=0, **HEAD)
+    data = photo("chelsea", 300, side=97)
+    whole = np.asarray(images.Image.open(images.io.BytesIO(data)))[None]
+    np.testing.assert_allclose(model(whole).numpy(), model(images.decode(data, SIZE)[None]).numpy(), atol=0.02)
+
+
+def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, Path], tmp_path: Path) -> None:
+    fit = f"""
+import sys, numpy
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from podium.networks import cnn, save
+rows = numpy.arange(32)
+model, _ = cnn.fit([Path(sys.argv[2])], rows, rows % 4, rows, 4, seed=3, **{CNN!r})
+save(model, list("abcd"), Path(sys.argv[3]))
+"""
+    paths = [tmp_path / f"{number}.keras" for number in range(2)]
+    for path in paths:
+        subprocess.run([sys.executable, "-c", fit, ROOT / "workflow/scripts", parts["cnn"], path], check=True)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_the_cnn_learns_and_its_views_are_averaged(parts: dict[str, Path], tmp_path: Path) -> None:
+    model, history = cnn.fit([parts["cnn"]], ROWS, TRUTH, ROWS, 4, seed=0, **(CNN | {"epochs": 30}))
+    assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
+    save(model, list(SUBJECTS), tmp_path / "model.keras")
+    found = {view: cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}
+    np.testing.assert_allclose(
+        cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, list(views.FIXED)),
+        np.mean(list(found.values()), axis=0),
+        atol=1e-6,
+    )
+    flipped = model(np.ascontiguousarray(pixels.Pixels([parts["cnn"]]).read(ROWS)[:, :, ::-1])).numpy()
+    np.testing.assert_allclose(found["flip"], flipped, atol=1e-3)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn import metrics
+
+from podium import scores
+from podium.scores import class_scores, score
+
+
+def made(seed: int, photos: int, count: int, unknown: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Truth and fair predictions of it; the first `unknown` photos have a label that no class stands for."""
+    random = np.random.default_rng(seed)
+    truth = random.integers(0, count, photos)
+    logits = random.normal(size=(photos, count)) + 1.5 * np.eye(count)[truth]
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    truth[:unknown] = -1
+    return truth, probabilities.astype(np.float32)
+
+
+@pytest.mark.parametrize("seed, photos, count", [(0, 200, 3), (1, 30, 20), (2, 1, 2), (3, 500, 81)])
+def test_the_figures_are_those_of_scikit_learn(seed: int, photos: int, count: int) -> None:
+    truth, probabilities = made(seed, photos, count)
+    found, guess = score(truth, probabilities), probabilities.argmax(1)
+    assert found["photos"] == photos
+    assert found["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(truth, guess))
+    assert found["macro_f1"]["value"] == pytest.approx(metrics.f1_score(truth, guess, average="macro"))
+    assert found["log_loss"]["value"] == pytest.approx(metrics.log_loss(truth, probabilities, labels=range(count)))
+
+
+@pytest.mark.parametrize("certain", [1.0, 1.5])
+def test_a_confident_mistake_costs_no_more_than_in_scikit_learn(certain: float) -> None:
+    """Rows that do not sum to one are scaled first."""
+    truth, probabilities = np.array([0, 1]), np.array([[certain, 0], [certain, 0]], np.float32)
+    expected = metrics.log_loss(truth, probabilities / certain)
+    assert score(truth, probabilities)["log_loss"]["value"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("metric", scores.METRICS)
+@pytest.mark.parametrize("unknown", [0, 0.2])
+def test_the_interval_covers_the_value_and_narrows_with_more_photos(metric: str, unknown: float) -> None:
+    few, many = (score(*made(0, photos, 5, int(photos * unknown)))[metric] for photos in (100, 1600))
+    for figure in (few, many):
+        assert figure["low"] < figure["value"] < figure["high"]
+    # Sixteen times the photos make the interval four times as narrow, give or take the sample.
+    assert 2.5 < (few["high"] - few["low"]) / (many["high"] - many["low"]) < 7
+
+
+def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
+    figure = score(*made(0, 2000, 5))["accuracy"]
+    half = 1.96 * np.sqrt(figure["value"] * (1 - figure["value"]) / 2000)
+    assert figure["low"] == pytest.approx(figure["value"] - half, abs=0.003)
+    assert figure["high"] == pytest.approx(figure["value"] + half, abs=0.003)
+
+
+@hypothesis(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 5)), min_size=1, max_size=30),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_macro_f1_of_any_resample_is_scikit_learn_s(rows: list[tuple[int, int]], seed: int) -> None:
+    truth, guess = np.array(rows)[np.random.default_rng(seed).integers(0, len(rows), len(rows))].T
+    expected = metrics.f1_score(truth, guess, average="macro", zero_division=0)
+    assert scores._macro_f1(truth, guess, 6) == pytest.approx(expected)
+
+
+def test_the_interval_is_made_of_scikit_learn_s_figures_over_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scores, "RESAMPLES", 40)
+    (truth, probabilities), random = made(1, 60, 4, unknown=3), np.random.default_rng(7)
+    draws = [random.integers(0, 60, 60) for _ in range(40)]
+    guess = probabilities.argmax(1)
+    figures = [metrics.f1_score(truth[rows], guess[rows], average="macro", zero_division=0) for rows in draws]
+    found = score(truth, probabilities, seed=7)["macro_f1"]
+    assert [found["low"], found["high"]] == pytest.approx(np.quantile(figures, [0.025, 0.975]))
+
+
+def test_a_label_that_the_model_cannot_know_counts_as_wrong() -> None:
+    truth, probabilities = made(0, 100, 4)
+    known = score(truth[40:], probabilities[40:])
+    truth[:40] = -1
+    found, guess = score(truth, probabilities), probabilities.argmax(1)
+    assert found["accuracy"]["value"] == pytest.approx(known["accuracy"]["value"] * 60 / 100)
+    assert found["macro_f1"]["value"] == pytest.approx(metrics.f1_score(truth, guess, average="macro", zero_division=0))
+    assert found["macro_f1"]["value"] < known["macro_f1"]["value"]
+    worst = -np.log(np.finfo(np.float32).eps)
+    assert found["log_loss"]["value"] == pytest.approx((known["log_loss"]["value"] * 60 + worst * 40) / 100)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    given_ = made(0, 50, 3)
+    assert score(*given_) == score(*given_)
+    assert score(*given_)["macro_f1"]["low"] != score(*given_, seed=1)["macro_f1"]["low"]
+
+
+@pytest.mark.parametrize("unknown", [0, 10])
+def test_the_figures_of_each_class_are_those_of_scikit_learn(unknown: int) -> None:
+    truth, probabilities = made(4, 60, 5, unknown)
+    labels = ["a", "NA", "c,d", "7", "never"]
+    truth[truth == 4] = 0  # the last class is guessed and never right
+    found = class_scores(truth, probabilities, labels).set_index("label")
+    report = metrics.classification_report(
+        truth, probabilities.argmax(1), labels=range(5), target_names=labels, output_dict=True, zero_division=0
+    )
+    for label in labels:
+        wanted = [report[label][key] for key in ("precision", "recall", "f1-score", "support")]
+        assert found.loc[label].to_list() == pytest.approx(wanted)
+    assert found.photos.sum() == 60 - unknown

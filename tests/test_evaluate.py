@@ -1,0 +1,99 @@
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics
+
+from evaluate import evaluate
+from podium.tables import Predictions, read_csv, write_csv
+
+LABELS = ["NA", "b,c", "d"]
+COUNTS = {"train": 60, "validation": 30, "test": 20}
+
+
+def evaluated(
+    folder: Path, right: dict[str, float], unread: int = 0, **labels: list[str]
+) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Scores, classes and mistakes of predictions that are right so often in each split, and those predictions."""
+    random, rows, probabilities = np.random.default_rng(0), [], []
+    for split, share in right.items():
+        own = labels.get(split) or [LABELS[number % 3] for number in range(COUNTS[split])]
+        for number, label in enumerate(own):
+            truth = LABELS.index(label) if label in LABELS else 0
+            winner = truth if number < share * len(own) else (truth + 1) % 3
+            probabilities.append(random.dirichlet(np.ones(3)) * 0.4 + 0.6 * np.eye(3)[winner])
+            rows.append([f"{number:03}", f"{split}/{number}.jpg", label, split])
+    index = pd.DataFrame(rows, columns=["id", "file", "label", "split"])
+    write_csv(folder / "index.csv", index)
+    keys = pd.concat(
+        [index, pd.DataFrame({"split": "test", "id": [f"q{n}" for n in range(unread)]})], ignore_index=True
+    )
+    values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
+    Predictions(keys[["split", "id"]], LABELS, values).write(folder / "predictions.csv")
+    paths = [folder / name for name in ("scores.json", "classes.csv", "mistakes.csv")]
+    evaluate(folder / "predictions.csv", folder / "index.csv", *paths)
+    guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
+    return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
+
+
+def test_each_yardstick_gets_scikit_learn_s_figures(tmp_path: Path) -> None:
+    scores, _, _, guesses = evaluated(tmp_path, {"train": 0.8, "validation": 0.7, "test": 0.6})
+    assert list(scores) == ["out_of_fold", "validation", "test"]
+    for (_, own), found in zip(guesses.groupby("split", sort=False), scores.values(), strict=True):
+        assert found["photos"] == len(own)
+        assert found["accuracy"]["value"] == pytest.approx(metrics.accuracy_score(own.label, own.predicted))
+        expected = metrics.f1_score(own.label, own.predicted, average="macro")
+        assert found["macro_f1"]["value"] == pytest.approx(expected)
+
+
+def test_photos_without_a_label_are_not_scored_and_quarantined_ones_shift_nothing(tmp_path: Path) -> None:
+    usual, *_ = evaluated(tmp_path, {"train": 0.8, "test": 0.6})
+    held, *_ = evaluated(tmp_path, {"train": 0.8, "test": 0.6}, unread=3)
+    assert held == usual
+    blind, _, mistakes, _ = evaluated(tmp_path, {"train": 0.8, "test": 0.6}, test=[""] * 20)
+    assert blind == {"out_of_fold": usual["out_of_fold"]}
+    assert set(mistakes.yardstick) == {"out_of_fold"}
+
+
+def test_each_class_gets_its_figures(tmp_path: Path) -> None:
+    _, found, _, guesses = evaluated(tmp_path, {"train": 0.8, "validation": 0.7})
+    assert list(found.yardstick) == ["out_of_fold"] * 3 + ["validation"] * 3
+    for (_, own), (_, rows) in zip(guesses.groupby("split"), found.groupby("yardstick"), strict=True):
+        expected = metrics.precision_recall_fscore_support(own.label, own.predicted, labels=LABELS)
+        assert list(rows.label) == LABELS
+        assert np.allclose(rows[["precision", "recall", "f1", "photos"]].to_numpy(float).T, expected)
+
+
+def test_the_mistakes_are_listed_the_surest_first(tmp_path: Path) -> None:
+    _, _, found, guesses = evaluated(tmp_path, {"train": 0.8, "validation": 0.7})
+    wrong = guesses[guesses.label != guesses.predicted].sort_values(["split", "best"], ascending=[True, False])
+    columns = ["id", "file", "label", "predicted"]
+    assert found[columns].values.tolist() == wrong[columns].values.tolist()
+    assert found.probability.to_numpy() == pytest.approx(wrong.best.to_numpy())
+
+
+def test_predictions_without_a_mistake_give_an_empty_list(tmp_path: Path) -> None:
+    scores, _, mistakes, _ = evaluated(tmp_path, {"train": 1, "validation": 1})
+    assert scores["validation"]["accuracy"] == {"value": 1, "low": 1, "high": 1}
+    assert mistakes.empty
+
+
+def test_a_validation_label_without_training_photos_counts_as_wrong(tmp_path: Path) -> None:
+    labels = ["d"] * 8 + ["unheard of"] * 2
+    scores, _, mistakes, _ = evaluated(tmp_path, {"train": 0.8, "validation": 1}, validation=labels)
+    assert scores["validation"]["accuracy"]["value"] == pytest.approx(0.8)
+    assert list(mistakes.label[mistakes.yardstick == "validation"]) == ["unheard of"] * 2
+
+
+@pytest.mark.parametrize("right, warned", [(0.2, True), (0.9, False)])
+def test_photos_from_elsewhere_that_are_harder_than_the_folds_give_a_warning(
+    tmp_path: Path, right: float, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "podium")
+    evaluated(tmp_path, {"train": 0.9, "validation": right})
+    assert ("the validation photos are harder than the folds promise" in caplog.text) == warned
+    assert "out of fold: accuracy 0.900 (0." in caplog.text

@@ -1,0 +1,316 @@
+import hashlib
+import io
+import logging
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import TABLES, competition, encoded, photo, subject, table, write_zip
+from PIL import Image, ImageOps
+
+from index import index
+from podium.step import BadInput
+from podium.tables import format_table, read_csv
+
+MEMBERS = competition(train=2, test=1, validation=1)
+SAMPLE = "sample_submission.csv"
+
+
+def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The index and the quarantine of an archive of these members."""
+    paths = write_zip(folder / "source.zip", members), folder / "index.csv", folder / "quarantine.csv"
+    usual = {"tables": TABLES, "folders": None, "sample": SAMPLE, "strict": True, "shards": 1, "threads": 2}
+    index(*paths, **(usual | settings))
+    return read_csv(paths[1]), read_csv(paths[2])
+
+
+def edited(name: str, old: str, new: str) -> dict[str, bytes]:
+    """The members with a text in one table replaced."""
+    assert old in MEMBERS[name].decode()
+    return MEMBERS | {name: MEMBERS[name].replace(old.encode(), new.encode())}
+
+
+def without(*names: str) -> dict[str, bytes]:
+    return {name: content for name, content in MEMBERS.items() if name not in names}
+
+
+def folders(tmp_path: Path, members: dict[str, bytes], **settings: Any) -> pd.DataFrame:
+    """The index of an archive of class folders."""
+    layout = {"path": "", "holdout": 0.25, "seed": 0} | settings
+    return listed(tmp_path, members, tables=None, folders=layout, sample=None)[0]
+
+
+def test_every_row_of_the_tables_is_listed_in_order_with_what_its_photo_is(tmp_path: Path) -> None:
+    found, quarantine = listed(tmp_path, MEMBERS)
+    assert quarantine.empty
+    wanted = []
+    for split, spec in TABLES.items():
+        rows = pd.read_csv(io.BytesIO(MEMBERS[spec["path"]]))
+        rows["label"] = rows.get("label", "")
+        wanted += [(name, f"{split}/{name}", label, split) for name, label in zip(rows.file, rows.label, strict=True)]
+    assert list(found[["id", "file", "label", "split"]].itertuples(index=False, name=None)) == wanted
+    assert (found[["width", "height"]] == 160).all(axis=None)
+    assert (found.format == "JPEG").all()
+    assert (found.part == found.split + "-0").all()
+    assert list(found.digest) == [hashlib.sha256(MEMBERS[file]).hexdigest() for file in found.file]
+
+
+@pytest.mark.parametrize("file", ["train/ch0.jpg", "validation/ch100.jpg", "test/ch200.jpg"])
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"", "the file is empty"),
+        (b"<html>not found</html>", "not an image"),
+        (photo("chelsea", 0)[:2000], "."),
+        (photo("chelsea", 0, format="PNG")[:2000], "."),
+    ],
+    ids=["empty", "text", "cut-jpeg", "cut-png"],
+)
+def test_a_photo_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(
+    tmp_path: Path, file: str, content: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, _ = listed(tmp_path, MEMBERS)
+    found, quarantine = listed(tmp_path, MEMBERS | {file: content})
+    pd.testing.assert_frame_equal(found, whole[whole.file != file].reset_index(drop=True))
+    (row,) = quarantine.to_dict("records")
+    assert (row["file"], row["split"], row["id"]) == (file, *file.split("/"))
+    assert row["label"] == ("" if row["split"] == "test" else "chelsea")
+    assert pd.Series([row["reason"]]).str.contains(reason).all()
+    assert f"1 {row['split']} photos cannot be read" in caplog.text
+    assert file in caplog.text
+
+
+def test_a_member_with_a_wrong_checksum_is_set_aside(tmp_path: Path) -> None:
+    source = write_zip(tmp_path / "source.zip", MEMBERS)
+    data, content = source.read_bytes(), MEMBERS["train/fl1.jpg"]
+    source.write_bytes(data.replace(content, content[:-100] + bytes(98) + content[-2:]))
+    paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
+    index(source, *paths, tables=TABLES, folders=None, sample=SAMPLE, strict=True, shards=1, threads=1)
+    assert list(read_csv(paths[1]).file) == ["train/fl1.jpg"]
+    assert "train/fl1.jpg: damaged" in read_csv(paths[1]).reason[0]
+    assert len(read_csv(paths[0])) == 15
+
+
+def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: Path) -> None:
+    wide = subject("coffee").resize((90, 60))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    forms = {
+        "ch0": (encoded(wide, "PNG"), "PNG"),  # in a file named .jpg
+        "co0": (encoded(wide.convert("CMYK"), "JPEG"), "JPEG"),
+        "fl0": (encoded(wide.convert("L"), "JPEG"), "JPEG"),
+        "te0": (encoded(wide.quantize(16), "PNG"), "PNG"),
+        "ch1": (encoded(wide.convert("L").convert("I;16"), "PNG"), "PNG"),
+        "co1": (encoded(wide, "JPEG", exif=exif), "JPEG"),
+        "fl1": (encoded(wide, "TIFF"), "TIFF"),
+        "te1": (encoded(wide.convert("RGBA"), "WEBP"), "WEBP"),
+    }
+    found, quarantine = listed(tmp_path, MEMBERS | {f"train/{name}.jpg": data for name, (data, _) in forms.items()})
+    assert quarantine.empty
+    train = found[found.split == "train"].set_index("id")
+    for name, (data, format) in forms.items():
+        width, height = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).size
+        assert tuple(train.loc[f"{name}.jpg", ["width", "height", "format"]]) == (width, height, format)
+
+
+@pytest.mark.parametrize(
+    "name, old, new, message",
+    [
+        ("train.csv", "ch0.jpg", "gone.jpg", "train.csv: line 2: 'train/gone.jpg' is not in the archive"),
+        ("test.csv", "te200.jpg\n", "te200.jpg\nnew.jpg\n", "test.csv: line 6: 'new.jpg' is not in sample_submission"),
+        ("train.csv", "ch0.jpg,chelsea\n", "", "train/ch0.jpg: no table has a row for this file"),
+        ("train.csv", "co0.jpg,coffee\n", "co0.jpg,coffee\n" * 2, "train.csv: line 4: 'co0.jpg' stands there twice"),
+        (
+            "train.csv",
+            "ch0.jpg,chelsea\n",
+            "ch0.jpg,chelsea\nch0.jpg,coffee\n",
+            "train.csv: line 3: 'ch0.jpg' has two labels, 'chelsea' in line 2 and 'coffee'",
+        ),
+        ("train.csv", "file,label", "file,kind", "train.csv: no column 'label' (there are: file, kind)"),
+        ("test.csv", "file", "photo", "test.csv: no column 'file' (there are: photo)"),
+        ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,", "train.csv: line 2: the label is empty"),
+        ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
+        ("train.csv", "ch0.jpg,chelsea", 'ch0.jpg,"chel\nsea"', "train.csv: line 3: a line break"),
+        ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, the header has 2"),
+        (SAMPLE, "ch200.jpg", "zz.jpg", "sample_submission.csv: line 2: 'zz.jpg' is not an id of test.csv"),
+        (SAMPLE, "co200.jpg", "ch200.jpg", "sample_submission.csv: line 3: 'ch200.jpg' stands there twice"),
+        (SAMPLE, "ch200.jpg,coffee\n", "", "test.csv: line 2: 'ch200.jpg' is not in sample_submission.csv"),
+        (SAMPLE, "file,label", "file,label,x", "sample_submission.csv: line 2 has 2 cells"),
+        (
+            "validation.csv",
+            "co100.jpg,coffee",
+            "co100.jpg,dog",
+            "validation.csv: line 3: no training photo has the label 'dog'",
+        ),
+    ],
+)
+def test_a_mismatch_stops_and_names_its_row_file_or_column(
+    tmp_path: Path, name: str, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        listed(tmp_path, edited(name, old, new))
+    assert str(refused.value).startswith(message)
+    assert not (tmp_path / "index.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["train.csv", SAMPLE])
+def test_a_missing_table_is_named_beside_those_that_are_there(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match=rf"{name}: not in the archive \(its tables: .*test\.csv"):
+        listed(tmp_path, without(name))
+
+
+def test_a_column_of_the_image_template_that_is_not_there_is_named(tmp_path: Path) -> None:
+    tables = TABLES | {"test": TABLES["test"] | {"image": "test/{photo}.jpg"}}
+    with pytest.raises(BadInput, match=r"test\.csv: no column 'photo'"):
+        listed(tmp_path, MEMBERS, tables=tables)
+
+
+def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    members = edited("train.csv", "ch0.jpg,chelsea", "gone.jpg,chelsea")
+    found, quarantine = listed(tmp_path, members, strict=False)
+    assert quarantine[["file", "reason"]].values.tolist() == [["train/gone.jpg", "not in the archive"]]
+    assert "train/ch0.jpg" not in set(found.file)
+    assert len(found) == 15
+    assert "left out 1 files that no table has a row for, such as train/ch0.jpg" in caplog.text
+
+
+def test_files_that_are_no_photos_need_no_row(tmp_path: Path) -> None:
+    found, _ = listed(tmp_path, MEMBERS | {"train/README.txt": b"", "other/extra.jpg": photo("coffee", 9)})
+    assert len(found) == 16
+
+
+def test_labels_and_ids_survive_whatever_they_hold(tmp_path: Path) -> None:
+    labels = ["a, b", "tab\there", "Tom & Jerry", "crème 東京", 'say "hi"', "NA", " led ", "007", "1e5", "true", "-"]
+    ids = [f"{label}.png" for label in labels]
+    photos = {f"train/{number}": photo("coffee", number, 16, "PNG") for number in range(len(labels))}
+    rows = [[key, str(number), label] for number, (key, label) in enumerate(zip(ids, labels, strict=True))]
+    members = without("validation.csv", "train.csv") | photos
+    members["train.csv"] = format_table(["name", "file", "label"], rows).encode()
+    tables = {"train": TABLES["train"] | {"id": "name"}, "test": TABLES["test"]}
+    found, _ = listed(tmp_path, members, tables=tables, strict=False)
+    train = found[found.split == "train"]
+    assert list(train.label) == labels
+    assert list(train.id) == ids
+
+
+def test_an_id_may_be_the_name_of_another_photo_s_file(tmp_path: Path) -> None:
+    rows = [["ch0.jpg", "fl0.jpg", "flower"], ["fl0.jpg", "ch0.jpg", "chelsea"]]
+    members = {f"{name}.jpg": MEMBERS[f"train/{name}.jpg"] for name in ("ch0", "fl0")}
+    members |= {"train.csv": table(["name", "file", "label"], rows), "test.csv": MEMBERS["test.csv"]}
+    members |= {name: data for name, data in MEMBERS.items() if name.startswith("test/")}
+    train = {"path": "train.csv", "image": "{file}", "id": "name", "label": "label"}
+    found, _ = listed(tmp_path, members, tables={"train": train, "test": TABLES["test"]}, sample=None)
+    assert found[["id", "file"]].values.tolist()[:2] == [row[:2] for row in rows]
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("written", ["NFC", "NFD"])
+def test_a_file_is_found_in_either_unicode_form(tmp_path: Path, stored: str, written: str) -> None:
+    name = "crème.jpg"
+    members = edited("train.csv", "ch0.jpg", unicodedata.normalize(written, name))
+    members[f"train/{unicodedata.normalize(stored, name)}"] = members.pop("train/ch0.jpg")
+    found, quarantine = listed(tmp_path, members)
+    assert (len(found), len(quarantine)) == (16, 0)
+
+
+def test_a_single_top_folder_is_looked_through(tmp_path: Path) -> None:
+    found, _ = listed(tmp_path, {f"hackathon/{name}": content for name, content in MEMBERS.items()})
+    assert len(found) == 16
+
+
+@pytest.mark.parametrize("shards", [1, 3, 8, 20])
+def test_shards_cut_each_split_into_runs_of_nearly_equal_length(tmp_path: Path, shards: int) -> None:
+    found, _ = listed(tmp_path, MEMBERS, shards=shards)
+    for split, own in found.groupby("split"):
+        numbers = own.part.str.removeprefix(f"{split}-").astype(int)
+        assert numbers.is_monotonic_increasing
+        assert numbers.between(0, shards - 1).all()
+        sizes = numbers.value_counts().reindex(range(shards), fill_value=0)
+        assert sizes.max() - sizes.min() <= 1
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_the_number_of_threads_changes_nothing(tmp_path: Path, threads: int) -> None:
+    usual, _ = listed(tmp_path, MEMBERS)
+    pd.testing.assert_frame_equal(listed(tmp_path, MEMBERS, threads=threads)[0], usual)
+
+
+@pytest.mark.parametrize("file", ["validation/ch100.jpg", "test/ch200.jpg"])
+def test_a_training_photo_in_another_split_gives_a_warning(
+    tmp_path: Path, file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed(tmp_path, MEMBERS)
+    assert "also training photos" not in caplog.text
+    listed(tmp_path, MEMBERS | {file: MEMBERS["train/ch1.jpg"]})
+    assert f"1 {file.split('/', maxsplit=1)[0]} photos are also training photos, such as {file}" in caplog.text
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def test_a_training_photo_under_two_labels_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    listed(tmp_path, MEMBERS | {"train/co1.jpg": MEMBERS["train/ch0.jpg"]})
+    assert "1 training photos stand under several labels, such as train/ch0.jpg" in caplog.text
+
+
+def test_it_stops_where_nothing_can_be_learned_or_asked(tmp_path: Path) -> None:
+    unreadable = {name: b"" for name in MEMBERS if name.startswith(("train/ch", "train/co", "train/fl"))}
+    with pytest.raises(BadInput, match=r"1 classes among the 2 training photos.*train/ch0\.jpg \(the file is empty\)"):
+        listed(tmp_path, MEMBERS | unreadable)
+    with pytest.raises(BadInput, match="no test photo can be read"):
+        listed(tmp_path, MEMBERS | {name: b"" for name in MEMBERS if name.startswith("test/")})
+
+
+def shop(counts: dict[str, int]) -> dict[str, bytes]:
+    """A folder of small photos for each class."""
+    return {
+        f"shop/{label}/{number}.png": photo("flower", number * 10 + place, 8, "PNG")
+        for place, (label, count) in enumerate(counts.items())
+        for number in range(count)
+    }
+
+
+def test_class_folders_are_labels_and_a_share_of_each_is_held_out(tmp_path: Path) -> None:
+    found = folders(tmp_path, shop({"apple": 8, "milk, fresh": 4, "tea": 1}) | {"LICENSE.txt": b""}, path="shop/")
+    assert list(found.file) == [f"shop/{key}" for key in found.id]
+    assert list(found.label) == [key.split("/")[0] for key in found.id]
+    counts = pd.crosstab(found.label, found.split)
+    assert counts.to_dict() == {
+        "test": {"apple": 2, "milk, fresh": 1, "tea": 0},
+        "train": {"apple": 6, "milk, fresh": 3, "tea": 1},
+    }
+
+
+def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    members = shop({"apple": 12, "milk": 12})
+    first, again, other = (
+        set(folders(tmp_path, members, seed=seed).query("split == 'test'").file) for seed in (0, 0, 1)
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize("holdout", [0.25, 0.9])
+@pytest.mark.parametrize("seed", range(6))
+def test_copies_stay_on_one_side_and_no_class_leaves_the_training(tmp_path: Path, seed: int, holdout: float) -> None:
+    members = shop({"apple": 6, "milk": 3, "tea": 1})
+    members |= {f"shop/apple/copy{number}.png": members[f"shop/apple/{number}.png"] for number in range(3)}
+    found = folders(tmp_path, members, seed=seed, holdout=holdout)
+    assert (found.groupby("digest").split.nunique() == 1).all()
+    assert set(found.label[found.split == "train"]) == {"apple", "milk", "tea"}
+    assert found.split.is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_class_of_another_s_copies_stays_in_the_training(tmp_path: Path, seed: int) -> None:
+    members = shop({"apple": 3, "milk": 3})
+    members |= {f"shop/tea/{number}.png": members[f"shop/apple/{number}.png"] for number in range(2)}
+    found = folders(tmp_path, members, seed=seed, holdout=0.6)
+    assert (found.groupby("digest").split.nunique() == 1).all()
+    assert set(found.label[found.split == "train"]) == {"apple", "milk", "tea"}
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"folders\.path: no folder of photos below 'market/'"):
+        folders(tmp_path, shop({"apple": 2, "milk": 2}), path="market")

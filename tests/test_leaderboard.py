@@ -1,0 +1,70 @@
+import json
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leaderboard import leaderboard
+from podium.scores import METRICS
+from podium.tables import read_csv
+
+FIGURES = {  # accuracy, macro F1 and log loss on each yardstick
+    "first": {"out_of_fold": (0.9, 0.5, 0.4), "validation": (0.6, 0.6, 1.0), "test": (0.9, 0.9, 0.1)},
+    "second": {"out_of_fold": (0.8, 0.7, 0.3), "validation": (0.7, 0.5, 2.0), "test": (0.1, 0.1, 0.9)},
+    "third": {"out_of_fold": (0.7, 0.6, 0.5), "validation": (0.8, 0.4, 0.9), "test": (0.2, 0.2, 0.8)},
+}
+
+
+def ranked(folder: Path, metric: str, yardsticks: set[str]) -> pd.DataFrame:
+    """The leaderboard by this metric of the figures on these yardsticks."""
+    paths = []
+    for experiment, figures in FIGURES.items():
+        scores = {
+            yardstick: {"photos": 10}
+            | {name: {"value": v, "low": v - 0.01, "high": v + 0.02} for name, v in zip(METRICS, values, strict=True)}
+            for yardstick, values in figures.items()
+            if yardstick in yardsticks
+        }
+        paths.append(folder / f"{experiment}.json")
+        paths[-1].write_text(json.dumps(scores))
+    leaderboard(paths, folder / "leaderboard.csv", experiments=list(FIGURES), metric=metric)
+    return read_csv(folder / "leaderboard.csv")
+
+
+@pytest.mark.parametrize(
+    "metric, yardsticks, order",
+    [
+        ("accuracy", {"out_of_fold"}, ["first", "second", "third"]),
+        ("macro_f1", {"out_of_fold"}, ["second", "third", "first"]),
+        ("log_loss", {"out_of_fold"}, ["second", "first", "third"]),
+        # Photos from elsewhere decide where there are any, and the test photos never.
+        ("accuracy", {"out_of_fold", "validation"}, ["third", "second", "first"]),
+        ("log_loss", {"out_of_fold", "validation", "test"}, ["third", "first", "second"]),
+        ("macro_f1", {"out_of_fold", "test"}, ["second", "third", "first"]),
+    ],
+)
+def test_the_best_stands_first(
+    tmp_path: Path, metric: str, yardsticks: set[str], order: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "podium")
+    assert list(ranked(tmp_path, metric, yardsticks).experiment) == order
+    judge = "validation" if "validation" in yardsticks else "out_of_fold"
+    best = FIGURES[order[0]][judge][METRICS.index(metric)]
+    assert caplog.messages == [f"best by {judge}_{metric}: {order[0]}, {best:.4f}"]
+
+
+def test_each_figure_stands_with_its_yardstick_and_interval(tmp_path: Path) -> None:
+    found = ranked(tmp_path, "accuracy", {"out_of_fold", "test"}).set_index("experiment")
+    for experiment, figures in FIGURES.items():
+        for yardstick in ("out_of_fold", "test"):
+            assert found.loc[experiment, f"{yardstick}_photos"] == 10
+            for name, value in zip(METRICS, figures[yardstick], strict=True):
+                row = found.loc[experiment, [f"{yardstick}_{name}{end}" for end in ("", "_low", "_high")]]
+                assert list(row) == pytest.approx([value, value - 0.01, value + 0.02])
+    assert not any(column.startswith("validation") for column in found)
+
+
+def test_equals_keep_the_order_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FIGURES, "third", FIGURES["first"])
+    assert list(ranked(tmp_path, "accuracy", {"out_of_fold"}).experiment) == ["first", "third", "second"]

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import TABLES, competition, write_zip
+
+from index import index
+from pack import pack
+from podium import records
+from podium.records import Record
+from podium.tables import read_csv
+
+MEMBERS = competition(train=2, test=1, validation=1)
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an indexed archive and the records of each of its parts, two to a split."""
+    folder = tmp_path_factory.mktemp("packed")
+    # One of the labels is not ASCII.
+    members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"coffee", "café".encode())}
+    members["validation.csv"] = MEMBERS["validation.csv"].replace(b"coffee", "café".encode())
+    source = write_zip(folder / "source.zip", members)
+    settings = {"folders": None, "sample": "sample_submission.csv", "strict": True, "shards": 2, "threads": 2}
+    index(source, folder / "index.csv", folder / "quarantine.csv", tables=TABLES, **settings)
+    for part in read_csv(folder / "index.csv").part.unique():
+        pack(source, folder / "index.csv", folder / f"{part}.tfrecord", part=part)
+    return folder
+
+
+def wanted(photos: pd.DataFrame) -> list[Record]:
+    return [Record(row.id, MEMBERS[row.file], row.label) for row in photos.itertuples()]
+
+
+def test_the_parts_hold_every_photo_of_the_index_once_and_unchanged(packed: Path) -> None:
+    photos = read_csv(packed / "index.csv")
+    assert len(photos) == 16
+    for part in ("train-0", "train-1", "validation-0", "validation-1", "test-0", "test-1"):
+        own = photos[photos.part == part]
+        assert records.count(packed / f"{part}.tfrecord") == len(own) > 0
+        assert list(records.read(packed / f"{part}.tfrecord")) == wanted(own)
+
+
+def test_tensorflow_reads_the_records(packed: Path) -> None:
+    import tensorflow as tf
+
+    photos = read_csv(packed / "index.csv")
+    features = {name: tf.io.FixedLenFeature([], tf.string) for name in ("id", "image", "label")}
+    files = [str(packed / f"train-{shard}.tfrecord") for shard in (0, 1)]
+    found = tf.data.TFRecordDataset(files).map(lambda record: tf.io.parse_single_example(record, features))
+    rows = [Record(row["id"].decode(), row["image"], row["label"].decode()) for row in found.as_numpy_iterator()]
+    assert rows == wanted(photos[photos.split == "train"])
+    assert "café" in {row.label for row in rows}
+    assert tf.io.decode_image(rows[0].image).shape == (160, 160, 3)
+
+
+def test_records_that_tensorflow_wrote_are_read(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    given = [Record("a.jpg", MEMBERS["train/ch0.jpg"], "café"), Record("b.jpg", b"", "")]
+    path = tmp_path / "train-0.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for record in given:
+            features = {
+                name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[tf.compat.as_bytes(value)]))
+                for name, value in record._asdict().items()
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    assert list(records.read(path)) == given
+
+
+def test_a_part_without_photos_is_an_empty_file(packed: Path, tmp_path: Path) -> None:
+    """As some are where there are more shards than photos."""
+    pack(packed / "source.zip", packed / "index.csv", tmp_path / "test-9.tfrecord", part="test-9")
+    assert list(records.read(tmp_path / "test-9.tfrecord")) == []

@@ -1,0 +1,111 @@
+"""The house is as CONTRIBUTING.md says: floors, one rule, one script, one function, one name."""
+
+import ast
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+SCRIPTS = ROOT / "workflow/scripts"
+STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+# What a step may not import before it runs, since it costs seconds a process.
+HEAVY = ("tensorflow", "keras")
+TOUCH_WEIGHTS = ("efficientnet_lite.py", "cnn.py")
+
+
+def imports(path: Path, everywhere: bool = True) -> set[str]:
+    """Modules that a file imports: everywhere in it, or only when it is itself imported."""
+    tree = ast.parse(path.read_text())
+    nodes = ast.walk(tree) if everywhere else tree.body
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_one_rule_one_script_one_function(step: str) -> None:
+    rule = re.search(rf"^rule {step}:(.*?)(?=^rule |\Z)", RULES, re.M | re.S)
+    assert rule, f"no rule {step}"
+    assert f'"../scripts/{step}.py"' in rule[1]
+    function = getattr(importlib.import_module(step), step)
+    parameters = inspect.signature(function).parameters
+    files = [name for name, each in parameters.items() if each.kind is not each.KEYWORD_ONLY]
+    named = re.findall(r"^        (\w+)=", rule[1].partition("params:")[0], re.M)
+    assert named == files, "the rule's named files are the function's positional parameters, in their order"
+    assert f'plan.code("{step}"' in rule[1]
+    assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_scripts_do_not_import_each_other(step: str) -> None:
+    assert not imports(SCRIPTS / f"{step}.py") & set(STEPS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
+def test_podium_knows_neither_scripts_nor_config_nor_snakemake(path: Path) -> None:
+    found = imports(path)
+    assert not found & set(STEPS)
+    assert not {name for name in found if name.split(".")[0] == "snakemake"}
+    if path.name != "plan.py":
+        assert not {"podium.plan", "podium.settings", "podium.fingerprint"} & found
+        assert "config/" not in ast.unparse(ast.parse(path.read_text())).replace("config/README.md", "")
+
+
+@pytest.mark.parametrize("path", [*SCRIPTS.glob("*.py"), *MODULES], ids=lambda path: path.name)
+def test_tensorflow_is_imported_only_where_pixels_or_weights_are_touched(path: Path) -> None:
+    if path.name not in TOUCH_WEIGHTS:
+        assert not {name for name in imports(path, everywhere=False) if name.split(".")[0] in HEAVY}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_help_comes_without_tensorflow(step: str) -> None:
+    code = f"import sys, runpy; sys.argv = ['{step}.py', '--help']\n"
+    code += f"try: runpy.run_path({str(SCRIPTS / step) + '.py'!r}, run_name='__main__')\n"
+    code += "except SystemExit: print('heavy:', [name for name in ('tensorflow', 'keras') if name in sys.modules])"
+    path = {"PYTHONPATH": str(SCRIPTS)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path)
+    function = getattr(importlib.import_module(step), step)
+    for name in inspect.signature(function).parameters:
+        assert f"--{name.replace('_', '-')}" in done.stdout
+    assert "heavy: []" in done.stdout
+
+
+def test_every_key_of_the_schemas_is_explained() -> None:
+    explained = (ROOT / "config/README.md").read_text()
+
+    def keys(schema: dict[str, object]) -> set[str]:
+        found: set[str] = set()
+        for name, value in schema.items():
+            if name == "properties" and isinstance(value, dict):
+                found |= set(value)
+            if isinstance(value, dict):
+                found |= keys(value)
+        return found
+
+    for path in (ROOT / "workflow/schemas").glob("*.yaml"):
+        for key in keys(yaml.safe_load(path.read_text())):
+            assert f"`{key}`" in explained, f"config/README.md does not explain `{key}`"
+
+
+def test_the_readme_shows_the_rules_as_they_are() -> None:
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "results/digits/quick/submission.csv"]
+    command += ["results/digits/leaderboard.csv", "--config", "run=[quick]", "--quiet", "all"]
+    graph = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
+    arrows = {f"{names[a]} --> {names[b]}" for a, b in re.findall(r"(id\d+) --> (id\d+)", graph)}
+    drawn = re.search(r"```mermaid\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert drawn
+    shown = {line.strip() for line in drawn[1].splitlines() if "-->" in line}
+    assert shown == arrows

@@ -1,0 +1,280 @@
+"""The whole workflow on real photos: what it delivers, what it says, and what each kind of edit runs again."""
+
+import csv
+import json
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import SUBJECTS, TABLES, competition, copy_project, snakemake, write_zip
+
+from podium.tables import Predictions
+
+RESULTS = Path("results/pets")
+ARCHIVE = ("--config", "competition=pets", "archive=pets.zip")
+
+
+def edit(path: Path, change: Callable[[dict], object]) -> None:
+    """Changes a YAML file."""
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished run of both networks on 32 photos, of which one training and one test file are broken."""
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    members = competition(train=8, validation=2, test=2)
+    members["train/co3.jpg"] = members["train/co3.jpg"][:900]
+    members["test/te201.jpg"] = b""
+    write_zip(project / "pets.zip", members)
+    facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": ["quick", "cnn"]}))
+
+    def shrink(config: dict) -> None:
+        config["defaults"] |= {"size": 64, "folds": 2}
+        config["defaults"]["train"]["cnn"] |= {"epochs": 3, "width": 8, "batch": 8}
+        config["experiments"]["quick"]["size"] = 64
+
+    edit(project / "config/config.yaml", shrink)
+    return project, snakemake(project, "--cores", "all", *ARCHIVE)
+
+
+def test_the_submission_is_what_the_sample_asks_for(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    for experiment in ("quick", "cnn"):
+        with (project / RESULTS / experiment / "submission.csv").open(newline="") as file:
+            header, *rows = list(csv.reader(file))
+        assert header == ["file", "label"]
+        assert [row[0] for row in rows] == [f"{name[:2]}{number}.jpg" for number in (200, 201) for name in SUBJECTS]
+        assert {row[1] for row in rows} <= set(SUBJECTS)
+
+
+def test_frozen_features_tell_real_subjects_apart(finished: tuple[Path, str]) -> None:
+    """Crops of four photos are easy: figures that are much lower mean that photos and labels were mixed up."""
+    project, _ = finished
+    scores = json.loads((project / RESULTS / "quick/scores.json").read_text())
+    assert scores["out_of_fold"]["photos"] == 31
+    assert scores["validation"]["photos"] == 8
+    for yardstick in scores.values():
+        assert yardstick["accuracy"]["value"] > 0.9
+
+
+def test_broken_photos_lose_nothing_else(finished: tuple[Path, str]) -> None:
+    project, said = finished
+    broken = pd.read_csv(project / "data/pets/quarantine.csv")
+    assert sorted(broken.file) == ["test/te201.jpg", "train/co3.jpg"]
+    assert "WARNING: 1 test photos" in said
+    found = Predictions.read(project / RESULTS / "quick/predictions.csv").of("test")
+    prior = found.probabilities[found.keys.id == "te201.jpg"][0]
+    np.testing.assert_allclose(prior, [(7 if name == "coffee" else 8) / 31 for name in SUBJECTS], atol=1e-6)
+
+
+def test_out_of_fold_rows_stand_once_and_test_rows_are_the_folds_mean(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    pooled = Predictions.read(project / RESULTS / "cnn/predictions.csv")
+    folds = [Predictions.read(project / RESULTS / f"cnn/fold{fold}/predictions.csv") for fold in range(2)]
+    index = pd.read_csv(project / "data/pets/index.csv")
+    assert list(pooled.of("train").keys.id) == list(index.id[index.split == "train"])
+    assert sorted(pooled.of("train").keys.id) == sorted([*folds[0].of("train").keys.id, *folds[1].of("train").keys.id])
+    mean = (folds[0].of("validation").probabilities + folds[1].of("validation").probabilities) / 2
+    np.testing.assert_allclose(pooled.of("validation").probabilities, mean, atol=1e-6)
+
+
+def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
+    project, said = finished
+    assert re.search(r"\[embed pets 64 efficientnet_lite0 train-0\] 124 of 124 photos, [\d,]+/s", said)
+    assert "steps (100%) done" in said
+    assert "oneDNN" not in said
+    assert "Traceback" not in said
+    assert said.rstrip().splitlines()[-3].startswith("results/pets/")
+    assert "macro f1" in said.rstrip().splitlines()[-3]
+    jobs = int(re.findall(r"^total +(\d+)", said, re.M)[0])
+    assert len(list((project / "logs").rglob("*.log"))) == jobs - 1  # `all` does nothing
+    assert "peak memory" in (project / "logs/pets/index.log").read_text()
+
+
+def test_two_runs_write_the_same_bytes(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    files = [
+        path for folder in ("data/pets", "results/pets") for path in (project / folder).rglob("*") if path.is_file()
+    ]
+    before = {path: path.read_bytes() for path in files}
+    snakemake(project, "--cores", "all", "--forceall", *ARCHIVE)
+    assert [str(path) for path in files if path.read_bytes() != before[path]] == []
+
+
+def scheduled(project: Path, *arguments: str) -> set[str]:
+    """The jobs of a dry run, as `rule` or `rule experiment`."""
+    said = snakemake(project, "--dry-run", "--quiet", "host", *(arguments or ARCHIVE))
+    jobs = set()
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
+        experiment = re.search(r"experiment=(\w+)", body)
+        jobs.add(f"{rule} {experiment[1]}" if experiment else rule)
+    return jobs - {"all"}
+
+
+def of(experiment: str, *rules: str) -> set[str]:
+    return {f"{rule} {experiment}" for rule in rules}
+
+
+FIT = ("train", "predict", "pool", "evaluate", "submit")
+BOARD = {"leaderboard"}
+FITS = of("quick", *FIT) | of("cnn", *FIT) | BOARD
+DATA = {"index", "split", "pack", "preprocess", "embed"}
+CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
+
+
+def default(block: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["defaults"][block].update(settings)
+
+
+def network(name: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["defaults"]["train"][name].update(settings)
+
+
+def experiment(name: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["experiments"][name].update(settings)
+
+
+def top(block: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config[block].update(settings)
+
+
+SETTINGS = {
+    "predict views": (CONFIG, default("predict", views=["plain"]), FITS - {"train quick", "train cnn"}),
+    "head penalties": (CONFIG, network("head", penalties=[30]), of("quick", *FIT) | BOARD),
+    "cnn epochs": (CONFIG, network("cnn", epochs=4), of("cnn", *FIT) | BOARD),
+    "another seed": (CONFIG, default("train", seed=1), FITS),
+    "fold count": (CONFIG, top("defaults", folds=3), FITS | {"split"}),
+    "fold seed": (CONFIG, top("split", seed=1), FITS | {"split"}),
+    "size": (CONFIG, experiment("quick", size=48), of("quick", *FIT) | BOARD | {"preprocess", "embed"}),
+    "precision": (CONFIG, top("embed", precision="float32"), of("quick", *FIT) | BOARD | {"embed"}),
+    "shards": (CONFIG, top("index", shards=2), FITS | DATA),
+    "another experiment": (CONFIG, top("experiments", more={"size": 32}), set()),
+    "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
+    "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
+    "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
+}
+
+
+@pytest.mark.parametrize(("name", "change", "expected"), SETTINGS.values(), ids=SETTINGS)
+def test_a_changed_setting_reruns_only_what_it_touches(
+    finished: tuple[Path, str], name: str, change: Callable[[dict], object], expected: set[str]
+) -> None:
+    project, _ = finished
+    before = (project / name).read_text()
+    edit(project / name, change)
+    try:
+        assert scheduled(project) == expected
+    finally:
+        (project / name).write_text(before)
+
+
+CODE = {
+    "scores.py": {"evaluate quick", "evaluate cnn", "leaderboard"},
+    "networks/cnn.py": of("cnn", *FIT) | BOARD,
+    "networks/head.py": of("quick", *FIT) | BOARD,
+    "backbones/efficientnet_lite.py": of("quick", *FIT) | BOARD | {"embed"},
+    "records.py": FITS | {"pack", "preprocess", "embed"},
+    "images.py": FITS | DATA,
+    "plan.py": set[str](),
+    "settings.py": set[str](),
+}
+
+
+@pytest.mark.parametrize(("module", "expected"), CODE.items(), ids=CODE)
+def test_changed_code_reruns_its_users_and_a_comment_nothing(
+    finished: tuple[Path, str], module: str, expected: set[str]
+) -> None:
+    project, _ = finished
+    path = project / PODIUM / module
+    before = path.read_text()
+    try:
+        path.write_text(before.replace('"""', '"""Once more: ', 1) + "\n\n# A comment.\n")
+        assert scheduled(project) == set()
+        path.write_text(before + "\n\nANOTHER = 1\n")
+        assert scheduled(project) == expected
+    finally:
+        path.write_text(before)
+
+
+def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    later = time.time() + 10
+    for folder in ("config", "workflow", "data", "profiles"):
+        for path in (project / folder).rglob("*"):
+            os.utime(path, (later, later))
+    for name in ("Snakefile", "pets.zip", "requirements.lock"):
+        os.utime(project / name, (later, later))
+    assert scheduled(project) == set()
+
+
+def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    (project / "pets.zip").rename(project / "elsewhere.zip")
+    try:
+        assert scheduled(project, "--config", "competition=pets") == set()
+        said = snakemake(project, "--dry-run", *ARCHIVE, fails=True)
+        assert "archive: no file or folder at pets.zip; leave it out to go on with data/pets/source.zip" in said
+    finally:
+        (project / "elsewhere.zip").rename(project / "pets.zip")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config", "competition=digit"), "competition: no file config/competitions/digit.yaml (did you mean 'digits'?)"),
+        (("--config", "competition=grocery"), "archive: bring it with --config competition=grocery archive=PATH_OR_URL"),
+        (("--config", "epoch=3"), "config/config.yaml: unknown key 'epoch'"),
+        (("--config", "run=[quik]"), "run: no experiment 'quik' (did you mean 'quick'?)"),
+        (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),
+        (("results/digits/quik/submission.csv",), "podium: no experiment 'quik' (did you mean 'quick'?)"),
+    ],
+)  # fmt: skip
+def test_a_wrong_command_is_answered_in_one_line(
+    finished: tuple[Path, str], arguments: tuple[str, ...], message: str
+) -> None:
+    project, _ = finished
+    said = snakemake(project, "--dry-run", *arguments, fails=True)
+    assert any(message in line for line in said.splitlines())
+    assert "Traceback" not in said
+
+
+def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, str], tmp_path: Path) -> None:
+    project, _ = finished
+    members = competition(train=2)
+    members["train.csv"] += b"nowhere.jpg,coffee\n"
+    archive = write_zip(tmp_path / "broken.zip", members)
+    (project / "config/competitions/broken.yaml").write_text(yaml.safe_dump({"tables": TABLES}))
+    said = snakemake(project, "--config", "competition=broken", f"archive={archive}", fails=True)
+    line = next(line for line in said.splitlines() if "error" in line)
+    assert line.startswith("[index broken] error: train.csv: line 10: 'train/nowhere.jpg' is not in the archive")
+    assert "Traceback" not in said
+    assert not (project / "data/broken/index.csv").exists()
+
+
+def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, str], tmp_path: Path) -> None:
+    """The layout of the flower photos, from a small folder; the held-out photos are scored too."""
+    project, _ = finished
+    for name, content in competition(train=8).items():
+        if name.startswith("train/"):
+            path = tmp_path / "photos" / Path(name).name[:2] / Path(name).name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    wanted = ["results/flowers/quick/submission.csv", "results/flowers/quick/scores.json"]
+    snakemake(project, *wanted, "--config", "competition=flowers", f"archive={tmp_path / 'photos'}")
+    submission = pd.read_csv(project / wanted[0])
+    assert list(submission.columns) == ["id", "label"]
+    scores = json.loads((project / wanted[1]).read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {
+        "out_of_fold": 24,
+        "test": len(submission),
+    }
