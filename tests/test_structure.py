@@ -42,7 +42,7 @@ def test_one_rule_one_script_one_function(step: str) -> None:
     function = getattr(importlib.import_module(step), step)
     parameters = inspect.signature(function).parameters
     files = [name for name, each in parameters.items() if each.kind is not each.KEYWORD_ONLY]
-    named = re.findall(r"^        (\w+)=", rule[1].partition("params:")[0], re.M)
+    named = re.findall(r"^        (\w+)=", rule[1].partition("    log:")[0], re.M)
     assert named == files, "the rule's named files are the function's positional parameters, in their order"
     assert f'plan.code("{step}"' in rule[1]
     assert inspect.getdoc(function)
@@ -101,7 +101,7 @@ def test_every_key_of_the_schemas_is_explained() -> None:
 
 def test_the_readme_shows_the_rules_as_they_are() -> None:
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "results/digits/quick/submission.csv"]
-    command += ["results/digits/leaderboard.csv", "--config", "run=[quick]", "--quiet", "all"]
+    command += ["results/digits/leaderboard.csv", "--config", "run=[quick,cnn]", "--quiet", "all"]
     graph = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     arrows = {f"{names[a]} --> {names[b]}" for a, b in re.findall(r"(id\d+) --> (id\d+)", graph)}

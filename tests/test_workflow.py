@@ -231,8 +231,8 @@ def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--config", "competition=digit"), "competition: no file config/competitions/digit.yaml (did you mean 'digits'?)"),
-        (("--config", "competition=grocery"), "archive: bring it with --config competition=grocery archive=PATH_OR_URL"),
+        (("--config", "competition=digit"), "no file config/competitions/digit.yaml (did you mean 'digits'?)"),
+        (("--config", "competition=grocery"), "bring it with --config competition=grocery archive=PATH_OR_URL"),
         (("--config", "epoch=3"), "config/config.yaml: unknown key 'epoch'"),
         (("--config", "run=[quik]"), "run: no experiment 'quik' (did you mean 'quick'?)"),
         (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),

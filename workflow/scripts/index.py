@@ -3,6 +3,7 @@
 import hashlib
 import posixpath
 import re
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -73,22 +74,19 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
     labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
     files = _files(table, spec["image"])
     rows: list[list[str]] = []
-    seen: dict[str, int] = {}
+    seen_ids: dict[str, int] = {}
+    seen_files: dict[str, int] = {}
     for number, (line, key, label, file) in enumerate(zip(table.lines, ids, labels, files, strict=True)):
         where = f"{table.name}: line {line}"
         if not key or ("label" in spec and not label):
             raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
         if "\n" in key + label or "\r" in key + label:
             raise BadInput(f"{where}: a line break in '{key}' or its label")
-        if file in seen or key in seen:
-            first = seen.get(file, seen.get(key, 0))
-            same = labels[first] == label
-            raise BadInput(
-                f"{where}: '{key}' stands there twice"
-                if same
-                else f"{where}: '{key}' has two labels, '{labels[first]}' in line {table.lines[first]} and '{label}'"
-            )
-        seen[file] = seen[key] = number
+        first = min(seen_ids.setdefault(key, number), seen_files.setdefault(file, number))
+        if first < number:
+            other = f"'{labels[first]}' in line {table.lines[first]} and '{label}'"
+            fault = "stands there twice" if labels[first] == label else f"has two labels, {other}"
+            raise BadInput(f"{where}: '{key}' {fault}")
         if strict and file not in archive:
             raise BadInput(f"{where}: '{file}' is not in the archive (`strict: false` sets such rows aside)")
         rows.append([key, file, label, split, "" if file in archive else "not in the archive"])
@@ -99,7 +97,7 @@ def _files(table: Table, template: str) -> list[str]:
     """The template with each row's cells in place of the columns that it names in braces."""
     pieces = re.split(r"{(.*?)}", template)  # text and column names in turn
     columns = [table.column(piece) if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)]
-    return ["".join(cells) for cells in zip(*columns, strict=True)]
+    return [unicodedata.normalize("NFC", "".join(cells)) for cells in zip(*columns, strict=True)]
 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
@@ -150,10 +148,14 @@ def _examine(archive: Archive, photos: pd.DataFrame, threads: int) -> pd.DataFra
 
 
 def _hold_out(photos: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
-    """Moves a seeded fraction of each class to the test part; copies of one photo stay together."""
+    """Moves a seeded fraction of each class to the test part.
+
+    Copies of one photo stay together; a photo under several labels stays with the training photos.
+    """
     random = np.random.default_rng(seed)
+    plain = photos.groupby("digest").label.transform("nunique") == 1
     held: set[str] = set()
-    for _, own in photos.drop_duplicates("digest").groupby("label"):
+    for _, own in photos[plain].drop_duplicates("digest").groupby("label"):
         count = min(round(fraction * len(own)), len(own) - 1)
         held.update(random.permutation(own.digest)[:count])
     split = np.where(photos.digest.isin(held), "test", "train")

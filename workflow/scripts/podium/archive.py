@@ -83,6 +83,9 @@ def tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
                         f"{path}: '{member.name}' is a link or a device; an archive may hold only plain files"
                     )
                 yield posixpath.normpath(member.name), content.read()
+            # tarfile ends without a word where a header is cut off; a whole tar ends in two empty blocks.
+            if tar.fileobj is None or tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise BadInput(f"{path}: not a whole tar file (its end is missing)")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise BadInput(f"{path}: not a whole tar file ({error})") from error
 

@@ -12,6 +12,8 @@ Image.init()
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"}
 
+ORIENTATION, FIRST_SIDEWAYS = 0x0112, 5  # the EXIF tag, and the first of its values that lie on their side
+
 
 class Unreadable(ValueError):
     """A file that cannot be decoded; the message says why."""
@@ -20,12 +22,13 @@ class Unreadable(ValueError):
 def examine(data: bytes) -> tuple[int, int, str]:
     """Upright width and height in pixels, and format, of a photo that decodes to its end. Raises Unreadable."""
     image = _open(data)
-    # A JPEG decoded to an eighth is read to its last byte at half the cost.
-    image.draft("L", (1, 1))
-    full = image.size if image.format != "JPEG" else Image.open(io.BytesIO(data)).size
-    sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    _load(image)
-    width, height = full[::-1] if sideways else full
+    size, is_jpeg = image.size, image.format in {"JPEG", "MPO"}
+    image.draft("L", (1, 1))  # a JPEG decoded to an eighth is read to its last byte at half the cost
+    upright = _upright(image)
+    if is_jpeg:
+        width, height = size[::-1] if image.getexif().get(ORIENTATION, 1) >= FIRST_SIDEWAYS else size
+    else:
+        width, height = upright.size
     return width, height, str(image.format)
 
 
@@ -35,12 +38,9 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
     Transparent parts become white. Raises Unreadable.
     """
     image = _open(data)
-    image.draft(
-        "RGB", (2 * size, 2 * size)
-    )  # a JPEG much larger than asked is decoded at a half, a quarter or an eighth
-    _load(image)
-    image = _rgb(ImageOps.exif_transpose(image))
-    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+    # A JPEG much larger than asked is decoded at a half, a quarter or an eighth.
+    image.draft("RGB", (2 * size, 2 * size))
+    return np.asarray(ImageOps.fit(_rgb(_upright(image)), (size, size), Image.Resampling.BICUBIC))
 
 
 def _open(data: bytes) -> Image.Image:
@@ -56,9 +56,10 @@ def _open(data: bytes) -> Image.Image:
         raise Unreadable(str(error)) from error
 
 
-def _load(image: Image.Image) -> None:
+def _upright(image: Image.Image) -> Image.Image:
     try:
         image.load()
+        return ImageOps.exif_transpose(image)
     except Exception as error:  # a decoder may raise anything on broken bytes
         raise Unreadable(str(error) or type(error).__name__) from error
 

@@ -26,10 +26,10 @@ class ConfigError(SystemExit):
 
 
 def read(path: Path) -> Any:
-    """The content of a YAML file; raises ConfigError with the place where it is not YAML."""
+    """The content of a YAML file; raises ConfigError with the place where it is not UTF-8 or not YAML."""
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {' '.join(str(error).split())}") from None
 
 

@@ -149,12 +149,17 @@ def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
         elif hint is bool:
             parser.add_argument(flag, action=argparse.BooleanOptionalAction, required=required, help=kind)
         elif get_origin(hint) is dict:
-            parser.add_argument(
-                flag, type=yaml.safe_load, required=required, metavar="YAML", help=f"{kind}, such as '{{a: 1}}'"
-            )
+            parser.add_argument(flag, type=_yaml, required=required, metavar="YAML", help=f"{kind}, such as '{{a: 1}}'")
         else:
             parser.add_argument(flag, type=hint, required=required, help=kind)
     return parser
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise argparse.ArgumentTypeError(f"not YAML: {' '.join(str(error).split())}") from None
 
 
 def _open_log(name: str, job: Any) -> None:

@@ -1,5 +1,6 @@
 """The tables between the steps and the competition's own: read, written, checked. No TensorFlow."""
 
+import codecs
 import csv
 import io
 from pathlib import Path
@@ -36,9 +37,9 @@ class Table(NamedTuple):
 def parse_table(name: str, data: bytes) -> Table:
     """A CSV or TSV with a header; raises BadInput, naming the line, where it is ragged or not UTF-8."""
     try:
-        text = data.decode("utf-8-sig")
+        text = data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        line = error.object[: error.start].count(b"\n") + 1
         raise BadInput(f"{name}: line {line} is not UTF-8 text") from None
     first = text.partition("\n")[0]
     delimiter = (
@@ -70,10 +71,14 @@ def parse_table(name: str, data: bytes) -> Table:
 def format_table(header: list[str], rows: list[list[str]], delimiter: str = ",", newline: str = "\n") -> str:
     """The inverse of `parse_table`; a cell is quoted where it has to be."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, delimiter=delimiter, lineterminator=newline)
-    writer.writerow(header)
-    writer.writerows(rows)
-    return out.getvalue()
+    # With this line end the writer quotes both of its characters wherever they stand in a cell.
+    writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
+    lines = []
+    for row in [header, *rows]:
+        writer.writerow(row)
+        lines.append(out.getvalue().removesuffix("\r\n"))
+        out.seek(out.truncate(0))
+    return newline.join([*lines, ""])
 
 
 def archive_table(archive: Archive, name: str) -> Table:
@@ -113,9 +118,8 @@ def read_sample(table: Table, id_column: str, test: Table) -> Sample:
     known, seen = set(test.column(id_column)), set()
     for line, key in zip(table.lines, ids, strict=True):
         if key not in known:
-            raise BadInput(
-                f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{test.rows[0][0]}'"
-            )
+            first = test.column(id_column)[0]
+            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{first}'")
         if key in seen:
             raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
         seen.add(key)
