@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
-GROCERY = ROOT.parent / "shared/data/grocery-hackathon.zip"
+SHARED = ROOT.parent / "shared/data"
+GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"

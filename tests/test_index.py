@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import TABLES, competition, encoded, photo, subject, table, write_zip
+import yaml
+from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo, subject, table, write_zip
 from PIL import Image, ImageOps
 
 from index import index
 from podium.step import BadInput
-from podium.tables import format_table, read_csv
+from podium.tables import classes, format_table, parse_table, read_csv, read_sample
 
 MEMBERS = competition(train=2, test=1, validation=1)
 SAMPLE = "sample_submission.csv"
@@ -314,3 +315,23 @@ def test_a_class_of_another_s_copies_stays_in_the_training(tmp_path: Path, seed:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"folders\.path: no folder of photos below 'market/'"):
         folders(tmp_path, shop({"apple": 2, "milk": 2}), path="market")
+
+
+@pytest.mark.skipif(not GROCERY.is_file(), reason="the hackathon's zip is not there")
+def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
+    facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
+    paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
+    sample = facts["submission"]["sample"]
+    index(GROCERY, *paths, tables=facts["tables"], folders=None, sample=sample, strict=True, shards=1, threads=2)
+    found = read_csv(paths[0])
+    assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
+    assert len(classes(found)) == 81
+    assert read_csv(paths[1]).empty
+
+
+@pytest.mark.skipif(not PICNIC.is_dir(), reason="the Picnic tables are not there")
+def test_the_picnic_sample_asks_for_other_files_than_its_test_table() -> None:
+    """The 2019 hackathon's own sample names PNG files where the test table has JPEG ones: said before any work."""
+    tables = {name: parse_table(name, (PICNIC / name).read_bytes()) for name in ("test.tsv", "sample_submission.tsv")}
+    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv, whose first is '7263.jpeg'"):
+        read_sample(tables["sample_submission.tsv"], "file", tables["test.tsv"])
