@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from podium import JUDGES
 from podium.scores import METRICS
 from podium.step import Output, log, run
 from podium.tables import write_csv
-
-# The yardstick that decides the order: photos from elsewhere say more than folds, and never the test.
-JUDGES = ("validation", "out_of_fold")
 
 
 def leaderboard(scores: list[Path], leaderboard: Output, *, experiments: list[str], metric: str) -> None:

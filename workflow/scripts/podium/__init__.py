@@ -2,3 +2,5 @@
 
 # The order of the splits in the index, and so of the rows in everything that is made from it.
 SPLITS = ("train", "validation", "test")
+# The yardsticks that compare experiments, the first that is there: photos from elsewhere say more than folds.
+JUDGES = ("validation", "out_of_fold")

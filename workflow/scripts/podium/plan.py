@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from podium import SPLITS
+from podium import JUDGES, SPLITS
 from podium.backbones import FAMILIES
 from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
@@ -19,7 +19,6 @@ from podium.views import is_random
 COMPETITIONS = Path("config/competitions")
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
 OVERRIDABLE = ("run", "index", "split", "embed")
-JUDGES = ("validation", "out_of_fold")
 
 
 class Plan:
