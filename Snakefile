@@ -18,6 +18,7 @@ wildcard_constraints:
     competition=r"[^/]+",
     experiment=r"[^/]+",
     backbone=r"[^/]+",
+    views=r"[^/]+",
     part=r"(train|validation|test)-\d+",
     size=r"\d+",
     folds=r"\d+",
@@ -38,4 +39,5 @@ include: "workflow/rules/submission.smk"
 
 onsuccess:
     # At the very end, behind what Snakemake still has to say.
-    atexit.register(lambda: print(plan.summary()))
+    if "all" in [job.rule.name for job in workflow.dag.jobs]:
+        atexit.register(lambda: print(plan.summary()))

@@ -86,13 +86,8 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
 
 def copy_project(folder: Path) -> Path:
     """A fresh copy of the project, as a clone would be."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
-    return folder
+    made = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
+    return shutil.copytree(ROOT, folder, ignore=made, dirs_exist_ok=True)
 
 
 def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:

@@ -26,8 +26,8 @@ def evaluated(
             truth = LABELS.index(label) if label in LABELS else 0
             winner = truth if number < share * len(own) else (truth + 1) % 3
             probabilities.append(random.dirichlet(np.ones(3)) * 0.4 + 0.6 * np.eye(3)[winner])
-            rows.append([f"{number:03}", f"{split}/{number}.jpg", label, split])
-    index = pd.DataFrame(rows, columns=["id", "file", "label", "split"])
+            rows.append([f"{number:03}", f"{split}/{number}.jpg", label, split, f"{split}{number}"])
+    index = pd.DataFrame(rows, columns=["id", "file", "label", "split", "digest"])
     write_csv(folder / "index.csv", index)
     keys = pd.concat(
         [index, pd.DataFrame({"split": "test", "id": [f"q{n}" for n in range(unread)]})], ignore_index=True
@@ -97,3 +97,18 @@ def test_photos_from_elsewhere_that_are_harder_than_the_folds_give_a_warning(
     evaluated(tmp_path, {"train": 0.9, "validation": right})
     assert ("the validation photos are harder than the folds promise" in caplog.text) == warned
     assert "out of fold: accuracy 0.900 (0." in caplog.text
+
+
+def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: Path) -> None:
+    evaluated(tmp_path, {"train": 1.0, "validation": 0.5})
+    index = read_csv(tmp_path / "index.csv")
+    validation = index.split == "validation"
+    index.loc[validation & (index.id >= "015"), "digest"] = "train0"
+    write_csv(tmp_path / "index.csv", index)
+    evaluate(
+        *(tmp_path / name for name in ("predictions.csv", "index.csv", "scores.json", "classes.csv", "mistakes.csv"))
+    )
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["validation"]["photos"] == 15
+    assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
+    assert scores["out_of_fold"]["photos"] == 60

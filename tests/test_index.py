@@ -256,12 +256,25 @@ def test_a_training_photo_under_two_labels_gives_a_warning(tmp_path: Path, caplo
     assert "1 training photos stand under several labels, such as train/ch0.jpg" in caplog.text
 
 
-def test_it_stops_where_nothing_can_be_learned_or_asked(tmp_path: Path) -> None:
+def test_it_stops_where_nothing_can_be_learned(tmp_path: Path) -> None:
     unreadable = {name: b"" for name in MEMBERS if name.startswith(("train/ch", "train/co", "train/fl"))}
     with pytest.raises(BadInput, match=r"1 classes among the 2 training photos.*train/ch0\.jpg \(the file is empty\)"):
         listed(tmp_path, MEMBERS | unreadable)
-    with pytest.raises(BadInput, match="no test photo can be read"):
-        listed(tmp_path, MEMBERS | {name: b"" for name in MEMBERS if name.startswith("test/")})
+
+
+def test_unreadable_test_photos_stop_nothing_even_if_all_are(tmp_path: Path) -> None:
+    found, broken = listed(tmp_path, MEMBERS | {name: b"" for name in MEMBERS if name.startswith("test/")})
+    assert set(found.split) == {"train", "validation"}
+    assert set(broken.split) == {"test"}
+
+
+def test_one_file_with_other_labels_in_other_tables_stops(tmp_path: Path) -> None:
+    tables = TABLES | {"validation": TABLES["validation"] | {"image": "train/{file}"}}
+    members = MEMBERS | {"validation.csv": table(["file", "label"], [["ch0.jpg", "coffee"]])}
+    with pytest.raises(
+        BadInput, match=r"'train/ch0.jpg' has two labels: 'chelsea' \(train\) and 'coffee' \(validation\)"
+    ):
+        listed(tmp_path, members, tables=tables)
 
 
 def shop(counts: dict[str, int]) -> dict[str, bytes]:

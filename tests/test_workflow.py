@@ -1,9 +1,12 @@
 """The whole workflow on real photos: what it delivers, what it says, and what each kind of edit runs again."""
 
 import csv
+import io
 import json
 import os
 import re
+import shutil
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +93,10 @@ def test_out_of_fold_rows_stand_once_and_test_rows_are_the_folds_mean(finished: 
 
 def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
     project, said = finished
-    assert re.search(r"\[embed pets 64 efficientnet_lite0 train-0\] 124 of 124 photos, [\d,]+/s", said)
+    assert re.search(
+        r"\[embed pets 64 efficientnet_lite0 plain\+zoom-flip\+crop-1\+crop-2 train-0\] 124 of 124 photos, [\d,]+/s",
+        said,
+    )
     assert "steps (100%) done" in said
     assert "oneDNN" not in said
     assert "Traceback" not in said
@@ -113,7 +119,7 @@ def test_two_runs_write_the_same_bytes(finished: tuple[Path, str]) -> None:
 
 def scheduled(project: Path, *arguments: str) -> set[str]:
     """The jobs of a dry run, as `rule` or `rule experiment`."""
-    said = snakemake(project, "--dry-run", "--quiet", "host", *(arguments or ARCHIVE))
+    said = snakemake(project, "--quiet", "host", "--dry-run", *(arguments or ARCHIVE))
     jobs = set()
     for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
         experiment = re.search(r"experiment=(\w+)", body)
@@ -128,6 +134,7 @@ def of(experiment: str, *rules: str) -> set[str]:
 FIT = ("train", "predict", "pool", "evaluate", "submit")
 BOARD = {"leaderboard"}
 FITS = of("quick", *FIT) | of("cnn", *FIT) | BOARD
+PREDICTIONS = FITS - {"train quick", "train cnn"}
 DATA = {"index", "split", "pack", "preprocess", "embed"}
 CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
 
@@ -149,7 +156,8 @@ def top(block: str, **settings: object) -> Callable[[dict], object]:
 
 
 SETTINGS = {
-    "predict views": (CONFIG, default("predict", views=["plain"]), FITS - {"train quick", "train cnn"}),
+    "fewer views to predict": (CONFIG, default("predict", views=["plain"]), PREDICTIONS | {"embed"}),
+    "another view to predict": (CONFIG, default("predict", views=["plain", "flip"]), PREDICTIONS | {"embed"}),
     "head penalties": (CONFIG, network("head", penalties=[30]), of("quick", *FIT) | BOARD),
     "cnn epochs": (CONFIG, network("cnn", epochs=4), of("cnn", *FIT) | BOARD),
     "another seed": (CONFIG, default("train", seed=1), FITS),
@@ -217,6 +225,26 @@ def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
     assert scheduled(project) == set()
 
 
+def test_touching_a_folder_of_photos_reruns_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    folder = project / "folder"
+    for name, content in competition(train=2, validation=2, test=1).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    given = ("data/pets/index.csv", "--config", "competition=pets", "archive=folder")
+    (project / "data/pets").rename(project / "data/kept")
+    try:
+        snakemake(project, *given)
+        for path in folder.rglob("*"):
+            os.utime(path, (time.time() + 10,) * 2)
+        assert scheduled(project, *given) == set()
+        (folder / "train/ch0.jpg").write_bytes(b"another")
+        assert scheduled(project, *given) == {"download", "index"}
+    finally:
+        shutil.rmtree(project / "data/pets")
+        (project / "data/kept").rename(project / "data/pets")
+
+
 def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> None:
     project, _ = finished
     (project / "pets.zip").rename(project / "elsewhere.zip")
@@ -262,15 +290,17 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
 
 
 def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, str], tmp_path: Path) -> None:
-    """The layout of the flower photos, from a small folder; the held-out photos are scored too."""
+    """The layout of the flower photos, from a small archive; the held-out photos are scored too."""
     project, _ = finished
-    for name, content in competition(train=8).items():
-        if name.startswith("train/"):
-            path = tmp_path / "photos" / Path(name).name[:2] / Path(name).name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+    with tarfile.open(tmp_path / "flowers.tgz", "w:gz") as tar:
+        photos = {name: content for name, content in competition(train=8).items() if name.startswith("train/")}
+        members = {f"{Path(name).name[:2]}/{Path(name).name}": content for name, content in photos.items()}
+        for name, content in {"LICENSE.txt": b"free", **members}.items():
+            member = tarfile.TarInfo(f"flower_photos/{name}")
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     wanted = ["results/flowers/quick/submission.csv", "results/flowers/quick/scores.json"]
-    snakemake(project, *wanted, "--config", "competition=flowers", f"archive={tmp_path / 'photos'}")
+    snakemake(project, *wanted, "--config", "competition=flowers", f"archive={tmp_path / 'flowers.tgz'}")
     submission = pd.read_csv(project / wanted[0])
     assert list(submission.columns) == ["id", "label"]
     scores = json.loads((project / wanted[1]).read_text())

@@ -61,15 +61,15 @@ def test_a_missing_member_is_a_key_error_and_a_damaged_one_bad_input(tmp_path: P
 @pytest.mark.parametrize("name", ["../a.jpg", "a/../../b.jpg", "/etc/a.jpg", "..\\a.jpg", "\\a.jpg", "C:/a.jpg"])
 def test_names_that_lead_outside_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match="leads outside") as refused:
-        archive.check_zip(write_zip(tmp_path / "a.zip", {"good.jpg": b"", name: b""}))
+        archive.check_zip(write_zip(tmp_path / "a.zip", {"good.jpg": b"", name: b""}), "a.zip")
     assert f"'{name}'" in str(refused.value)
     with pytest.raises(BadInput, match="leads outside"):
-        list(archive.tar_members(write_tar(tmp_path / "a.tar", {"good.jpg": b"", name: b""})))
+        list(archive.tar_members(write_tar(tmp_path / "a.tar", {"good.jpg": b"", name: b""}), "a.tar"))
 
 
 @pytest.mark.parametrize("name", ["a..b.jpg", "...jpg", "a/..b/c.jpg", "a:b.jpg"])
 def test_dots_and_colons_within_a_name_are_no_harm(tmp_path: Path, name: str) -> None:
-    archive.check_zip(write_zip(tmp_path / "a.zip", {name: b""}))
+    archive.check_zip(write_zip(tmp_path / "a.zip", {name: b""}), "a.zip")
 
 
 def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
         out.writestr(link, "/etc/passwd")
     with pytest.raises(BadInput, match=r"'link\.jpg' is a link"):
-        archive.check_zip(tmp_path / "a.zip")
+        archive.check_zip(tmp_path / "a.zip", "a.zip")
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
@@ -88,7 +88,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path, kind: bytes) -> 
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         tar.addfile(member)
     with pytest.raises(BadInput, match=r"'odd\.jpg' is a link or a device"):
-        list(archive.tar_members(tmp_path / "a.tar"))
+        list(archive.tar_members(tmp_path / "a.tar", "a.tar"))
 
 
 def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_an_encrypted_member_is_refused(tmp_path: Path) -> None:
         out.writestr("a.jpg", b"photo")
         out.infolist()[0].flag_bits |= 1
     with pytest.raises(BadInput, match=r"'a\.jpg' is encrypted"):
-        archive.check_zip(tmp_path / "a.zip")
+        archive.check_zip(tmp_path / "a.zip", "a.zip")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -105,7 +105,7 @@ def test_a_member_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
         out.writestr("a.jpg", b"one")
         out.writestr("a.jpg", b"two")
     with pytest.raises(BadInput, match=r"'a\.jpg' is in the archive twice"):
-        archive.check_zip(tmp_path / "a.zip")
+        archive.check_zip(tmp_path / "a.zip", "a.zip")
     with pytest.raises(BadInput, match=r"'a\.jpg' is in the archive twice"):
         archive.write_zip(tmp_path / "b.zip", [("a.jpg", b"one"), ("a.jpg", b"two")])
 
@@ -113,7 +113,7 @@ def test_a_member_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
 def test_a_tar_of_any_compression_gives_its_plain_files(tmp_path: Path, mode: str) -> None:
     path = write_tar(tmp_path / "a.tar", {"./train/a.jpg": b"photo", "train.csv": b"table"}, mode)
-    assert dict(archive.tar_members(path)) == {"train/a.jpg": b"photo", "train.csv": b"table"}
+    assert dict(archive.tar_members(path, path.name)) == {"train/a.jpg": b"photo", "train.csv": b"table"}
 
 
 @settings(max_examples=60, deadline=None)
@@ -125,7 +125,7 @@ def test_a_tar_that_was_cut_short_never_loses_members_in_silence(
     path = write_tar(tmp_path_factory.getbasetemp() / "cut.tar", members, mode)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * part)])
     try:
-        found = dict(archive.tar_members(path))
+        found = dict(archive.tar_members(path, path.name))
     except BadInput:
         return
     assert found == members

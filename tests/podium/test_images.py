@@ -179,7 +179,7 @@ VALID = [turned(PIXELS, 6, format) for format in ("JPEG", "PNG", "TIFF", "WEBP")
 ]
 
 
-def decodes_or_says_why(data: bytes) -> None:
+def check_decodes_or_says_why(data: bytes) -> None:
     for read in (examine, lambda data: decode(data, 8).shape):
         try:
             found = read(data)
@@ -193,7 +193,7 @@ def decodes_or_says_why(data: bytes) -> None:
 @given(head=st.sampled_from(HEADS), rest=st.binary(max_size=200))
 @pytest.mark.filterwarnings("ignore")
 def test_random_bytes_are_unreadable_at_worst(head: bytes, rest: bytes) -> None:
-    decodes_or_says_why(head + rest)
+    check_decodes_or_says_why(head + rest)
 
 
 @settings(max_examples=500, deadline=None)
@@ -206,4 +206,10 @@ def test_a_photo_with_damaged_bytes_is_unreadable_at_worst(data: bytes, changes:
     damaged = bytearray(data)
     for place, value in changes:
         damaged[int(place * len(data))] = value
-    decodes_or_says_why(bytes(damaged))
+    check_decodes_or_says_why(bytes(damaged))
+
+
+def test_a_dark_photo_of_sixteen_bits_stays_dark() -> None:
+    """The scale comes from the kind of file, not from what is in it."""
+    dark = Image.fromarray(np.full((8, 8), 200, np.uint16))
+    assert decode(encoded(dark, "PNG"), 8).max() == 1

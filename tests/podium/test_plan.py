@@ -65,11 +65,8 @@ REFUSED = {
         lambda c: c["experiments"]["quick"].update(backbone="efficientnet_lite9"),
         "experiments.quick.backbone: no backbone 'efficientnet_lite9' (did you mean",
     ),
-    "a view that is not computed": (
-        lambda c: c["experiments"]["quick"].update(predict={"views": ["flip"]}),
-        "experiments.quick.predict.views: 'flip' is not among embed.views: plain, zoom-flip, crop-1, crop-2",
-    ),
     "a random view to predict": (lambda c: c["defaults"]["predict"].update(views=["crop-1"]), "'crop-1' is not one of"),
+    "a missing key of the data": (lambda c: c.update(index={"strict": True}), "config.yaml: index.shards is missing"),
     "a missing key": (lambda c: c["defaults"].pop("folds"), "experiments.quick (over defaults): folds is missing"),
     "an experiment that is not there": (
         lambda c: c.update(run=["quik"]),
@@ -88,7 +85,7 @@ def test_a_wrong_config_is_refused_in_one_line(change: Callable[[dict[str, Any]]
 
 
 COMPETITIONS = {
-    "neither tables nor folders": ({"tables": None}, "pets.yaml: "),
+    "tables that are none": ({"tables": None}, "pets.yaml: tables: None is not of type object"),
     "unknown key": ({"metrics": "accuracy"}, "unknown key 'metrics' (did you mean 'metric'?)"),
     "a table without an id": (
         {"tables": {**TABLES, "test": {"path": "a", "image": "b"}}},
@@ -136,21 +133,36 @@ def test_an_archive_from_the_command_line_leaves_the_digest_of_another_behind(pr
     assert plan(archive="pets.zip").settings("download", job()) == {"archive": "pets.zip", "sha256": None}
 
 
-def test_only_training_photos_are_embedded_in_random_views() -> None:
-    views = {
-        split: plan().settings("embed", job(part=f"{split}-0", backbone="x"))["views"] for split in ("train", "test")
-    }
-    assert views == {"train": ["plain", "zoom-flip", "crop-1", "crop-2"], "test": ["plain", "zoom-flip"]}
+def embeddings(*files: str) -> list[str]:
+    return [f"data/pets/224px/efficientnet_lite0/{file}.npz" for file in files]
 
 
 def test_each_network_reads_its_own_kind_of_files_in_the_index_s_order() -> None:
     two = plan(lambda config: config["index"].update(shards=2))
-    parts = [f"{split}-{shard}" for split in ("train", "validation", "test") for shard in (0, 1)]
-    assert two.photos(job()) == [f"data/pets/224px/efficientnet_lite0/{part}.npz" for part in parts]
-    assert two.photos(job(experiment="cnn"), ("train",)) == [
-        "data/pets/224px/train-0.npy",
-        "data/pets/224px/train-1.npy",
-    ]
+    to_train, to_predict = "plain+zoom-flip+crop-1+crop-2", "plain+zoom-flip"
+    assert two.photos("train", job()) == embeddings(f"{to_train}/train-0", f"{to_train}/train-1")
+    rest = [f"{to_predict}/{split}-{shard}" for split in ("validation", "test") for shard in (0, 1)]
+    assert two.photos("predict", job()) == embeddings(f"{to_train}/train-0", f"{to_train}/train-1", *rest)
+    pixels = [f"data/pets/224px/train-{shard}.npy" for shard in (0, 1)]
+    assert two.photos("train", job(experiment="cnn")) == pixels
+    assert plan().settings("embed", job(backbone="b", views=to_predict))["views"] == ["plain", "zoom-flip"]
+
+
+@pytest.mark.parametrize(
+    ("views", "files"),
+    [
+        (["plain"], ["plain+zoom-flip+crop-1+crop-2/train-0", "plain/validation-0", "plain/test-0"]),
+        (
+            ["plain", "flip"],
+            ["plain+zoom-flip+crop-1+crop-2/train-0", "flip/train-0", "plain+flip/validation-0", "plain+flip/test-0"],
+        ),
+        (["flip"], ["flip/train-0", "flip/validation-0", "flip/test-0"]),
+    ],
+)
+def test_other_views_to_predict_leave_the_files_to_train_on_alone(views: list[str], files: list[str]) -> None:
+    changed = plan(lambda config: config["defaults"]["predict"].update(views=views))
+    assert changed.photos("predict", job()) == embeddings(*files)
+    assert changed.photos("train", job()) == plan().photos("train", job())
 
 
 def test_a_folder_is_tracked_by_what_is_in_it(project: Path) -> None:

@@ -103,7 +103,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         ("defaults.train.network", "resnet", "defaults.train.network: 'resnet' is not one of ['head', 'cnn']"),
         ("defaults.predict.views", ["crop-1"], "defaults.predict.views.0: 'crop-1' is not one of"),
         ("defaults.train.head.views", ["crop-0"], "defaults.train.head.views.0: 'crop-0' does not match"),
-        ("embed.views", ["plain", "plain"], "embed.views: ['plain', 'plain'] has non-unique elements"),
+        ("defaults.predict.views", ["plain"] * 2, "defaults.predict.views: ['plain', 'plain'] has non-unique elements"),
         ("experiments", {"a/b": {}}, "experiments: 'a/b' does not match"),
         ("run", [], "run: [] should be non-empty"),
         ("index", None, "index: None is not of type object"),

@@ -100,15 +100,6 @@ def test_help_says_what_the_step_does_and_what_each_flag_is(tmp_path: Path) -> N
         assert said in text
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in SCRIPTS.glob("*.py")))
-def test_every_step_explains_itself_by_hand_without_tensorflow(name: str) -> None:
-    command = [sys.executable, "-X", "importtime", str(SCRIPTS / f"{name}.py"), "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"usage: {name}.py")
-    assert "output file" in done.stdout
-    assert "| tensorflow" not in done.stderr
-
-
 def test_bad_input_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     done = call(tmp_path, "--then", "refuse")
     assert done.returncode == 1

@@ -153,7 +153,7 @@ def test_a_sample_of_other_than_two_columns_is_refused() -> None:
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("id,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", "line 1: the header is ['id', 'label']"),
+        ("id,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", "line 1: the header is 'id,label'"),
         ("file\tlabel\na.jpg\tx\nb.jpg\tx\nc.jpg\ty\n", "line 1: the header is"),
         ("file,label\na.jpg,x\nb.jpg,x\n", "'c.jpg' is missing after line 3"),
         ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\nd.jpg,y\n", "line 5: 'd.jpg' is one row more than sample.csv has"),

@@ -96,13 +96,13 @@ rule preprocess:
 
 
 rule embed:
-    """Run one part's photos through a frozen backbone, once for each view."""
+    """Run one part's photos through a frozen backbone, once for each of the views."""
     input:
         pixels="data/{competition}/{size}px/{part}.npy",
     output:
-        embeddings="data/{competition}/{size}px/{backbone}/{part}.npz",
+        embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",
     log:
-        "logs/{competition}/embed-{size}-{backbone}-{part}.log",
+        "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
     conda:
         "../envs/podium.yaml"
     threads: workflow.cores or 1

@@ -6,7 +6,7 @@
 rule train:
     """Fit one network, leaving one fold out."""
     input:
-        parts=lambda w: plan.photos(w, ("train",)),
+        parts=lambda w: plan.photos("train", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:
@@ -27,7 +27,7 @@ rule predict:
     """Predict, with one fold's model, the photos that it has not seen."""
     input:
         model="results/{competition}/{experiment}/fold{fold}/model.keras",
-        parts=plan.photos,
+        parts=lambda w: plan.photos("predict", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:

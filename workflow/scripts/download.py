@@ -42,10 +42,10 @@ def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
         raise BadInput(f"{name}: no such archive")
     _check_digest(path, name, sha256)
     if zipfile.is_zipfile(path):
-        archives.check_zip(path)
+        archives.check_zip(path, name)
         shutil.copyfile(path, source)
     elif tarfile.is_tarfile(path):
-        archives.write_zip(source, archives.tar_members(path))
+        archives.write_zip(source, archives.tar_members(path, name))
     else:
         raise BadInput(f"{name}: neither a whole zip nor a tar file")
 

@@ -17,17 +17,23 @@ def evaluate(predictions: Path, index: Path, scores: Output, classes: Output, mi
     """Score one experiment's predictions on photos that its models were not fitted on.
 
     The yardsticks are the training photos out of fold, the validation table where there is one, and the
-    held-out test photos where their labels are known; each figure comes with its 95 % interval.
+    held-out test photos where their labels are known; each figure comes with its 95 % interval. Copies of
+    training photos on the other two do not count.
     """
     photos, found = read_csv(index), Predictions.read(predictions)
     number = {label: place for place, label in enumerate(found.labels)}
     figures, by_class, wrong = {}, [], []
+    fitted = set(photos.digest[photos.split == "train"])
     for split, yardstick in YARDSTICKS.items():
-        own = photos[(photos.split == split) & (photos.label != "")]
+        # Quarantined test photos stand behind the others in the predictions and have no label here.
+        own = photos[photos.split == split].reset_index(drop=True)
+        counts = (own.label != "") & ((split == "train") | ~own.digest.isin(fitted))
+        if (copies := (own.label != "").sum() - counts.sum()) > 0:
+            log.warning("%d %s photos are copies of training photos and do not count", copies, yardstick)
+        probabilities = found.of(split).probabilities[: len(own)][counts]
+        own = own[counts]
         if own.empty:
             continue
-        # Quarantined test photos stand behind the others and have no label here.
-        probabilities = found.of(split).probabilities[: len(own)]
         truth = own.label.map(lambda label: number.get(label, -1)).to_numpy(np.int64)
         figures[yardstick] = score(truth, probabilities)
         by_class.append(class_scores(truth, probabilities, found.labels).assign(yardstick=yardstick))

@@ -57,6 +57,7 @@ def _from_tables(archive: Archive, layout: dict[str, Any], sample: str | None, s
     listed = pd.concat(
         [_listed(archive, tables[split], split, layout[split], strict) for split in tables], ignore_index=True
     )
+    _check_labels(listed)
     labels = set(listed.label[listed.split == "train"])
     if "validation" in tables:
         for line, label in zip(
@@ -66,6 +67,16 @@ def _from_tables(archive: Archive, layout: dict[str, Any], sample: str | None, s
                 raise BadInput(f"{tables['validation'].name}: line {line}: no training photo has the label '{label}'")
     _check_unlisted(archive, listed, strict)
     return listed
+
+
+def _check_labels(listed: pd.DataFrame) -> None:
+    """One file has one label, in whichever table it stands."""
+    labelled = listed[listed.label != ""]
+    twice = labelled[labelled.groupby("file").label.transform("nunique") > 1]
+    if len(twice):
+        own = twice[twice.file == twice.file.iloc[0]]
+        labels = " and ".join(f"'{label}' ({split})" for label, split in zip(own.label, own.split, strict=True))
+        raise BadInput(f"'{own.file.iloc[0]}' has two labels: {labels}")
 
 
 def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], strict: bool) -> pd.DataFrame:
@@ -158,6 +169,8 @@ def _hold_out(photos: pd.DataFrame, fraction: float, seed: int) -> pd.DataFrame:
     for _, own in photos[plain].drop_duplicates("digest").groupby("label"):
         count = min(round(fraction * len(own)), len(own) - 1)
         held.update(random.permutation(own.digest)[:count])
+    if not held:
+        raise BadInput(f"folders.holdout: a share of {fraction} of each class is less than one photo")
     split = np.where(photos.digest.isin(held), "test", "train")
     # The training photos stand first, as they do where tables list them.
     return photos.assign(split=split).sort_values("split", ascending=False, kind="stable")
@@ -174,8 +187,6 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         )
         found = f"{train.label.nunique()} classes among the {len(train)} training photos that can be read"
         raise BadInput(f"{found}, two are needed{first}")
-    if not (readable.split == "test").any():
-        raise BadInput("no test photo can be read")
     for split, own in unreadable.groupby("split"):
         fate = "get the training prior in the submission" if split == "test" else "are left out"
         log.warning(

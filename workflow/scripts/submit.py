@@ -23,7 +23,7 @@ def submit(
     label = dict(zip(found.keys.id, np.array(found.labels)[found.probabilities.argmax(1)], strict=True))
     text = asked.format([label[key] for key in asked.ids])
     submission.write_text(text, encoding="utf-8", newline="")
-    check_submission(submission.name, submission.read_bytes(), asked, found.labels)
+    check_submission("the submission", submission.read_bytes(), asked, found.labels)
     log.info("%d rows, checked against %s", len(asked.ids), asked.name)
 
 

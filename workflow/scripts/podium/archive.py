@@ -55,39 +55,39 @@ def open_zip(path: Path) -> zipfile.ZipFile:
         raise BadInput(f"{path}: not a whole zip file ({error})") from error
 
 
-def check_zip(path: Path) -> None:
-    """Raises BadInput, naming the member, unless each is a plain file inside the archive, once, not encrypted."""
+def check_zip(path: Path, source: str) -> None:
+    """Raises BadInput, naming `source` and member, unless each is a plain file inside, once, not encrypted."""
     seen: set[str] = set()
     for info in open_zip(path).infolist():
-        _check_name(path, info.filename)
+        _check_name(source, info.filename)
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise BadInput(f"{path}: '{info.filename}' is a link; an archive may hold only plain files")
+            raise BadInput(f"{source}: '{info.filename}' is a link; an archive may hold only plain files")
         if info.flag_bits & 1:
-            raise BadInput(f"{path}: '{info.filename}' is encrypted")
+            raise BadInput(f"{source}: '{info.filename}' is encrypted")
         if info.filename in seen:
-            raise BadInput(f"{path}: '{info.filename}' is in the archive twice")
+            raise BadInput(f"{source}: '{info.filename}' is in the archive twice")
         seen.add(info.filename)
 
 
-def tar_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The plain files of a tar of any compression; raises BadInput on links, devices and names that lead outside."""
+def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
+    """The plain files of a tar of any compression; BadInput on links, devices and names that lead outside."""
     try:
         with tarfile.open(path) as tar:
             for member in tar:
-                _check_name(path, member.name)
+                _check_name(source, member.name)
                 if member.isdir():
                     continue
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None:
                     raise BadInput(
-                        f"{path}: '{member.name}' is a link or a device; an archive may hold only plain files"
+                        f"{source}: '{member.name}' is a link or a device; an archive may hold only plain files"
                     )
                 yield posixpath.normpath(member.name), content.read()
             # tarfile ends without a word where a header is cut off; a whole tar ends in two empty blocks.
             if tar.fileobj is None or tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise BadInput(f"{path}: not a whole tar file (its end is missing)")
+                raise BadInput(f"{source}: not a whole tar file (its end is missing)")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise BadInput(f"{path}: not a whole tar file ({error})") from error
+        raise BadInput(f"{source}: not a whole tar file ({error})") from error
 
 
 def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
@@ -96,6 +96,8 @@ def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
         if file.is_symlink() and (file.is_dir() or not file.exists()):
             raise BadInput(f"{file}: a link to a folder or to nothing; put the files themselves there")
         if file.is_file():
+            if not file.name.isascii() and "\\udc" in ascii(file.name):
+                raise BadInput(f"{str(file)!a}: the name is not UTF-8")
             yield file.relative_to(path).as_posix(), file.read_bytes()
 
 
@@ -110,7 +112,7 @@ def write_zip(file: IO[bytes] | Path, members: Iterable[tuple[str, bytes]]) -> N
             out.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 
 
-def _check_name(path: Path, name: str) -> None:
+def _check_name(source: str, name: str) -> None:
     parts = name.replace("\\", "/").split("/")
     if name.startswith(("/", "\\")) or ".." in parts or (len(parts[0]) == 2 and parts[0][1] == ":"):
-        raise BadInput(f"{path}: '{name}' leads outside the archive")
+        raise BadInput(f"{source}: '{name}' leads outside the archive")

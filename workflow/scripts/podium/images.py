@@ -65,11 +65,10 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # 16 bits a pixel: Pillow's own conversion would clip, not scale
-        values = np.asarray(image, np.float64)
-        image = Image.fromarray(
-            np.clip(values / 257 if values.max() > 255 else values, 0, 255).round().astype(np.uint8)
-        )
+    if image.mode.startswith(("I", "F")):  # more than 8 bits a pixel: Pillow's own conversion would clip, not scale
+        values = np.nan_to_num(np.asarray(image, np.float64))
+        full = 65535 if image.mode.startswith("I") else max(1.0, values.max())
+        image = Image.fromarray((np.clip(values / full, 0, 1) * 255).round().astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -30,15 +30,15 @@ class Pixels:
     """The rows of several files as if they stood in one."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._rows: list[tuple[int, int]] = []
+        self._rows: list[tuple[Path, int]] = []
         self.size = 0
         for path in paths:
             with path.open("rb") as file:
                 np.lib.format.read_magic(file)
                 shape, _, _ = np.lib.format.read_array_header_2_0(file)
-                start, descriptor = file.tell(), os.dup(file.fileno())
+                start = file.tell()
             self.size = shape[1]
-            self._rows += [(descriptor, start + row * self.bytes_per_row) for row in range(shape[0])]
+            self._rows += [(path, start + row * self.bytes_per_row) for row in range(shape[0])]
 
     @property
     def bytes_per_row(self) -> int:
@@ -49,10 +49,15 @@ class Pixels:
 
     def read(self, rows: Iterable[int]) -> NDArray[np.uint8]:
         """Pixels uint8 [n, size, size, 3] of these rows, in this order."""
-        data = b"".join(
-            os.pread(descriptor, self.bytes_per_row, start) for descriptor, start in (self._rows[row] for row in rows)
-        )
+        data = b"".join(self._read(*self._rows[row]) for row in rows)
         return np.frombuffer(data, np.uint8).reshape(-1, self.size, self.size, 3)
+
+    def _read(self, path: Path, start: int) -> bytes:
+        descriptor = os.open(path, os.O_RDONLY)  # for each row, since there may be more files than a process may open
+        try:
+            return os.pread(descriptor, self.bytes_per_row, start)
+        finally:
+            os.close(descriptor)
 
     def batches(self, rows: NDArray[np.int64], size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.uint8]]]:
         """Row numbers and pixels, at most `size` rows at a time."""

@@ -14,11 +14,11 @@ from podium import JUDGES, SPLITS
 from podium.backbones import FAMILIES
 from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
-from podium.views import is_random
 
 COMPETITIONS = Path("config/competitions")
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
-OVERRIDABLE = ("run", "index", "split", "embed")
+DATA_BLOCKS = ("index", "split", "embed")
+OVERRIDABLE = ("run", *DATA_BLOCKS)
 
 
 class Plan:
@@ -31,7 +31,7 @@ class Plan:
         self._competition = config["competition"]
         facts = self._facts(self._competition)
         self.archive_file(self._competition)
-        for name in config["experiments"]:
+        for name in facts["run"]:
             self._experiment(self._competition, name)
         results = f"results/{self._competition}"
         self.targets = [f"{results}/{name}/{self._submission(self._competition)}" for name in facts["run"]]
@@ -47,7 +47,11 @@ class Plan:
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"part": wildcards.part},
             "preprocess": lambda: {"size": int(wildcards.size)},
-            "embed": lambda: self._embed(facts, wildcards),
+            "embed": lambda: {
+                "backbone": wildcards.backbone,
+                "views": wildcards.views.split("+"),
+                **facts["embed"],
+            },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
             "submit": lambda: self._submit(layout, wildcards),
@@ -85,31 +89,41 @@ class Plan:
         return [] if path.is_dir() else [str(path)]
 
     def archive_state(self, competition: str) -> str:
-        """A digest of the names, sizes and times in an archive that is a folder; empty for any other."""
+        """A digest of the names and contents in an archive that is a folder; empty for any other."""
         folder = Path(self._facts(competition)["archive"] or "").expanduser()
         if not self._facts(competition)["archive"] or not folder.is_dir():
             return ""
-        state = sorted(
-            (str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
-        )
-        return hashlib.sha256(repr(state).encode()).hexdigest()
+        digest = hashlib.sha256()
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+            digest.update(f"{path.relative_to(folder)}\n{content}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
 
     def folds(self, wildcards: Any) -> str:
         count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
         return f"data/{wildcards.competition}/folds{count}.csv"
 
-    def photos(self, wildcards: Any, splits: tuple[str, ...] = SPLITS) -> list[str]:
-        """The pixels or embeddings that an experiment reads, in the index's order."""
+    def photos(self, rule: str, wildcards: Any) -> list[str]:
+        """The pixels or embeddings that `train` or `predict` reads, in the index's order.
+
+        The views to train on have files of their own, so that other views to predict leave them as they are.
+        """
         experiment, facts = (
             self._experiment(wildcards.competition, wildcards.experiment),
             self._facts(wildcards.competition),
         )
-        there = facts["tables"] or ("train", "test")
-        parts = [f"{split}-{shard}" for split in splits if split in there for shard in range(facts["index"]["shards"])]
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
-        if experiment["train"]["network"] in EMBEDDED:
-            return [f"{pixels}/{experiment['backbone']}/{part}.npz" for part in parts]
-        return [f"{pixels}/{part}.npy" for part in parts]
+        splits = ("train",) if rule == "train" else tuple(facts["tables"] or ("train", "test"))
+        files = []
+        for split in (split for split in SPLITS if split in splits):
+            parts = [f"{split}-{shard}" for shard in range(facts["index"]["shards"])]
+            if experiment["train"]["network"] in EMBEDDED:
+                views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
+                files += [f"{pixels}/{experiment['backbone']}/{each}/{part}.npz" for each in views for part in parts]
+            else:
+                files += [f"{pixels}/{part}.npy" for part in parts]
+        return files
 
     def fold_predictions(self, wildcards: Any) -> list[str]:
         count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
@@ -137,12 +151,6 @@ class Plan:
                 ]
                 lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}")
         return "\n".join([*lines, f"{self.targets[-1]}   all figures, with 95 % intervals"])
-
-    def _embed(self, facts: Settings, wildcards: Any) -> Settings:
-        # Random views are to train on; only training photos need them.
-        train = wildcards.part.startswith("train-")
-        views = [view for view in facts["embed"]["views"] if train or not is_random(view)]
-        return {"backbone": wildcards.backbone, "precision": facts["embed"]["precision"], "views": views}
 
     def _train(self, wildcards: Any) -> Settings:
         experiment = self._experiment(wildcards.competition, wildcards.experiment)
@@ -172,6 +180,7 @@ class Plan:
         check(facts := read(path), "competition", str(path))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
+        check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
         if competition == self._competition and self._config.get("archive"):
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
         if "://" in (facts["archive"] or "") and not facts["sha256"]:
@@ -193,14 +202,6 @@ class Plan:
             raise ConfigError(
                 f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
             )
-        if settings["train"]["network"] in EMBEDDED:
-            asked = {
-                "train.head.views": settings["train"]["head"]["views"],
-                "predict.views": settings["predict"]["views"],
-            }
-            computed = facts["embed"]["views"]
-            for key, view in ((key, view) for key, views in asked.items() for view in views if view not in computed):
-                raise ConfigError(f"{where}.{key}: '{view}' is not among embed.views: {', '.join(computed)}")
         return settings
 
     def _submission(self, competition: str) -> str:
@@ -208,6 +209,17 @@ class Plan:
         facts = self._facts(competition)
         model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
         return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
+
+
+def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]:
+    """The views of a split that stand in one file together."""
+    to_train, to_predict = experiment["train"]["head"]["views"], experiment["predict"]["views"]
+    if rule == "train":
+        return [to_train]
+    if split != "train":
+        return [to_predict]
+    more = [view for view in to_predict if view not in to_train]
+    return [*([to_train] if len(more) < len(to_predict) else []), *([more] if more else [])]
 
 
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:

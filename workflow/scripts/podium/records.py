@@ -45,10 +45,12 @@ def read(path: Path) -> Iterator[Record]:
 
 
 def count(path: Path) -> int:
-    """How many records a file holds, by their lengths alone."""
+    """How many records a file holds, by their lengths alone. Raises BadInput where its end is cut."""
     number = 0
     with path.open("rb") as file:
         while head := file.read(12):
+            if len(head) != 12:
+                raise BadInput(f"{path}: record {number} is damaged")
             file.seek(struct.unpack("<Q", head[:8])[0] + 4, 1)
             number += 1
     return number

@@ -12,7 +12,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -38,6 +38,7 @@ def run(function: Callable[..., None]) -> None:
     log.info("started")
     partial = {name: _beside(path) for name, path in arguments.items() if name in _outputs(function)}
     try:
+        _check_inputs(arguments, partial)
         function(**{**arguments, **partial})
         for name, path in partial.items():
             path.replace(arguments[name])
@@ -113,6 +114,13 @@ def _as_path(value: Any, hint: Any) -> Any:
     if get_origin(hint) is list and get_args(hint) == (Path,):
         return [Path(value)] if isinstance(value, str) else [Path(each) for each in value]
     return value
+
+
+def _check_inputs(arguments: dict[str, Any], outputs: Iterable[str]) -> None:
+    for name, value in arguments.items():
+        for path in value if isinstance(value, list) else [value]:
+            if name not in outputs and isinstance(path, Path) and not path.exists():
+                raise BadInput(f"{path}: no such file (--{name.replace('_', '-')})")
 
 
 def _outputs(function: Callable[..., None]) -> set[str]:

@@ -42,11 +42,8 @@ def parse_table(name: str, data: bytes) -> Table:
         line = error.object[: error.start].count(b"\n") + 1
         raise BadInput(f"{name}: line {line} is not UTF-8 text") from None
     first = text.partition("\n")[0]
-    delimiter = (
-        max("\t,;", key=first.count)
-        if any(mark in first for mark in "\t,;")
-        else ("\t" if name.endswith(".tsv") else ",")
-    )
+    marks = [mark for mark in "\t,;" if mark in first] or ["\t" if name.endswith(".tsv") else ","]
+    delimiter = "\t" if "\t" in marks else max(marks, key=first.count)
     header: list[str] = []
     rows, lines = [], []
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -136,7 +133,8 @@ def check_submission(name: str, data: bytes, sample: Sample, labels: list[str]) 
     """
     table = parse_table(name, data)
     if table.header != sample.header or table.delimiter != sample.delimiter:
-        raise BadInput(f"{name}: line 1: the header is {table.header!r}, {sample.name} has {sample.header!r}")
+        found, wanted = table.delimiter.join(table.header), sample.delimiter.join(sample.header)
+        raise BadInput(f"{name}: line 1: the header is {found!r}, {sample.name} has {wanted!r}")
     known = set(labels)
     for number, (line, row) in enumerate(zip(table.lines, table.rows, strict=True)):
         key, label = row[sample.id_column], row[1 - sample.id_column]

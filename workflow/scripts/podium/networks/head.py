@@ -6,6 +6,7 @@ TensorFlow is imported only to save the model with its backbone.
 
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,9 +69,15 @@ def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Flo
 
 
 def load(parts: list[Path], views: list[str], rows: Ints) -> Floats:
-    """Embeddings float32 [views, n, features] of these rows of all the parts."""
-    files = [np.load(part) for part in parts]
-    return np.stack([np.concatenate([file[view] for file in files])[rows] for view in views])
+    """Embeddings float32 [views, n, features] of these rows of all the parts; a part's views may stand in two files."""
+    return np.stack([np.concatenate([*_each(parts, view)])[rows] for view in views])
+
+
+def _each(parts: list[Path], view: str) -> Iterator[Floats]:
+    for part in parts:
+        with np.load(part) as file:
+            if view in file:
+                yield file[view]
 
 
 def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[float], seed: int) -> pd.DataFrame:
@@ -94,6 +101,8 @@ def _logistic(features: Floats, truth: Ints, penalty: float) -> tuple[Ints, Floa
     """Classes that occur, and kernel [features, classes] and bias of a softmax over them."""
     from sklearn.linear_model import LogisticRegression
 
+    if len(only := np.unique(truth)) == 1:  # a class of one photo, in whose fold the other is alone
+        return only, np.zeros((features.shape[-1], 1), np.float32), np.zeros(1, np.float32)
     fitted = LogisticRegression(C=1 / penalty, tol=TOLERANCE, max_iter=ITERATIONS).fit(
         features.reshape(-1, features.shape[-1]), np.tile(truth, len(features))
     )

@@ -1,0 +1,85 @@
+"""A fold's model comes from the other folds alone; together with `predict`, which sees only what it left out."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from podium.networks import head
+from podium.tables import Predictions, write_csv
+from predict import predict
+from train import train
+
+OPTIONS = {"backbone": "efficientnet_lite0", "size": 32, "views": ["plain"], "penalties": [10.0, 1.0]}
+SPLITS = {"train": 24, "validation": 4, "test": 6}
+LABELS = ["cat", "cup", "id"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Embeddings of photos of three classes far apart, their index and their folds."""
+    random = np.random.default_rng(0)
+    centres, rows = random.normal(size=(3, 1280)), []
+    for split, count in SPLITS.items():
+        classes = np.arange(count) % 3
+        embeddings = (centres[classes] + 0.5 * random.normal(size=(count, 1280))).astype(np.float32)
+        np.savez(tmp_path / f"{split}-0.npz", plain=embeddings)
+        rows += [[f"{number}.jpg", "" if split == "test" else LABELS[one], split] for number, one in enumerate(classes)]
+    write_csv(tmp_path / "index.csv", pd.DataFrame(rows, columns=["id", "label", "split"]))
+    count = SPLITS["train"]
+    folds = {"id": [row[0] for row in rows[:count]], "fold": np.arange(count) // 3 % 4, "group": np.arange(count)}
+    write_csv(tmp_path / "folds.csv", pd.DataFrame(folds))
+    return tmp_path
+
+
+def fit(folder: Path) -> np.ndarray:
+    """Trains fold 1 and gives the kernel of the head."""
+    paths = [folder / each for each in ("index.csv", "folds.csv", "model.keras", "history.csv")]
+    train([folder / "train-0.npz"], *paths, network="head", fold=1, seed=0, options=OPTIONS)
+    return head._weights(folder / "model.keras")[0]
+
+
+def test_the_fold_left_out_plays_no_part(folder: Path) -> None:
+    """Other embeddings and labels in that fold give the same weights; in another fold they do not."""
+    before = fit(folder)
+    folds = pd.read_csv(folder / "folds.csv")
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    embeddings = np.load(folder / "train-0.npz")["plain"]
+    out = np.flatnonzero(folds.fold == 1)
+    embeddings[out] += 5
+    index.loc[out, "label"] = LABELS[2]
+    np.savez(folder / "train-0.npz", plain=embeddings)
+    write_csv(folder / "index.csv", index)
+    np.testing.assert_array_equal(fit(folder), before)
+    embeddings[np.flatnonzero(folds.fold == 0)] += 5
+    np.savez(folder / "train-0.npz", plain=embeddings)
+    assert (fit(folder) != before).any()
+
+
+def test_predict_answers_for_the_fold_left_out_and_for_the_other_splits(folder: Path) -> None:
+    fit(folder)
+    parts = [folder / f"{split}-0.npz" for split in SPLITS]
+    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
+    predict(folder / "model.keras", parts, *paths, network="head", fold=1, views=["plain"])
+    found = Predictions.read(folder / "predictions.csv")
+    folds = pd.read_csv(folder / "folds.csv")
+    assert found.labels == LABELS
+    assert list(found.of("train").keys.id) == list(folds.id[folds.fold == 1])
+    assert [len(found.of(split).keys) for split in SPLITS] == [6, 4, 6]
+    # The classes are far apart, so every row is right unless rows were mixed up.
+    numbers = found.keys.id.str.removesuffix(".jpg").astype(int)
+    assert (found.probabilities.argmax(1) == numbers % 3).all()
+
+
+def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path) -> None:
+    """Two classes, one of a single photo: the fold that leaves it out is fitted on one class alone."""
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    index.loc[index.split == "train", "label"] = "cat"
+    index.loc[3, "label"] = "cup"  # in fold 1
+    write_csv(folder / "index.csv", index)
+    fit(folder)
+    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
+    parts = [folder / f"{split}-0.npz" for split in SPLITS]
+    predict(folder / "model.keras", parts, *paths, network="head", fold=1, views=["plain"])
+    assert (Predictions.read(folder / "predictions.csv").probabilities.argmax(1) == 0).all()
