@@ -5,6 +5,7 @@ import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from podium.backbones import FAMILIES
 from podium.plan import Plan
 
 
@@ -17,7 +18,7 @@ plan = Plan(config, workflow.config_settings.overwrite_config)
 wildcard_constraints:
     competition=r"[^/]+",
     experiment=r"[^/]+",
-    backbone=r"[^/]+",
+    backbone="|".join(FAMILIES),
     views=r"[^/]+",
     part=r"(train|validation|test)-\d+",
     size=r"\d+",

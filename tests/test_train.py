@@ -11,7 +11,13 @@ from podium.tables import Predictions, write_csv
 from predict import predict
 from train import train
 
-OPTIONS = {"backbone": "efficientnet_lite0", "size": 32, "views": ["plain"], "penalties": [10.0, 1.0]}
+OPTIONS = {
+    "backbone": "efficientnet_lite0",
+    "precision": "float32",
+    "size": 32,
+    "views": ["plain"],
+    "penalties": [10.0, 1.0],
+}
 SPLITS = {"train": 24, "validation": 4, "test": 6}
 LABELS = ["cat", "cup", "id"]
 

@@ -100,8 +100,13 @@ def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
     assert "steps (100%) done" in said
     assert "oneDNN" not in said
     assert "Traceback" not in said
-    assert said.rstrip().splitlines()[-3].startswith("results/pets/")
-    assert "macro f1" in said.rstrip().splitlines()[-3]
+    *_, first, second, board, lost = said.rstrip().splitlines()
+    for line in (first, second):
+        assert re.match(
+            r"results/pets/(quick|cnn)/submission.csv   macro f1 [\d.]+ .* on the validation photos; ", line
+        )
+    assert board.startswith("results/pets/leaderboard.csv")
+    assert lost == "data/pets/quarantine.csv   WARNING: 1 test photos could not be read and got the training prior"
     jobs = int(re.findall(r"^total +(\d+)", said, re.M)[0])
     assert len(list((project / "logs").rglob("*.log"))) == jobs - 1  # `all` does nothing
     assert "peak memory" in (project / "logs/pets/index.log").read_text()

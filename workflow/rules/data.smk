@@ -10,7 +10,8 @@ rule download:
     input:
         lambda w: plan.archive_file(w.competition),
     output:
-        source="data/{competition}/source.zip",
+        # `update`: a download that fails leaves the archive that was there.
+        source=update("data/{competition}/source.zip"),
     log:
         "logs/{competition}/download.log",
     conda:

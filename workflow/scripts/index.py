@@ -187,6 +187,8 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         )
         found = f"{train.label.nunique()} classes among the {len(train)} training photos that can be read"
         raise BadInput(f"{found}, two are needed{first}")
+    for label in sorted(set(unreadable.label[unreadable.split == "train"]) - set(train.label)):
+        log.warning("WARNING: no training photo of '%s' can be read: that class is lost", label)
     for split, own in unreadable.groupby("split"):
         fate = "get the training prior in the submission" if split == "test" else "are left out"
         log.warning(

@@ -25,6 +25,7 @@ def embeddings(tmp_path: Path) -> tuple[Path, np.ndarray]:
 OPTIONS = {
     "seed": 0,
     "backbone": "efficientnet_lite0",
+    "precision": "float32",
     "size": 32,
     "views": ["plain", "flip"],
     "penalties": [100.0, 10.0],

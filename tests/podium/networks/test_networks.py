@@ -16,7 +16,13 @@ from podium.networks import cnn, head, save
 SIZE = 32
 CNN = {"size": SIZE, "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01, "label_smoothing": 0.0}
 CNN |= {"width": 8, "dropout": 0.0, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
-HEAD = {"backbone": "efficientnet_lite0", "size": SIZE, "views": ["plain", "flip"], "penalties": [10.0]}
+HEAD = {
+    "backbone": "efficientnet_lite0",
+    "precision": "float32",
+    "size": SIZE,
+    "views": ["plain", "flip"],
+    "penalties": [10.0],
+}
 
 RELOAD = """
 import sys, numpy, keras
@@ -75,6 +81,19 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
 
     metadata = json.loads(zipfile.ZipFile(paths[0]).read("metadata.json"))
     assert metadata["classes"] == list(SUBJECTS)
+
+
+def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[str, Path], tmp_path: Path) -> None:
+    from embed import embed
+
+    part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
+    embed(parts["cnn"], part, backbone="efficientnet_lite0", views=["plain", "flip"], precision="bfloat16")
+    model, _ = head.fit([part], ROWS, TRUTH, ROWS, 4, seed=0, **options)
+    save(model, list(SUBJECTS), tmp_path / "model.keras")
+    found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
+    stored = pixels.Pixels([parts["cnn"]]).read(ROWS)
+    np.testing.assert_allclose(model.predict(stored, verbose=0), found, atol=1e-4)
 
 
 def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path]) -> None:

@@ -150,14 +150,20 @@ class Plan:
                     _figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")
                 ]
                 lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}")
-        return "\n".join([*lines, f"{self.targets[-1]}   all figures, with 95 % intervals"])
+        lines.append(f"{self.targets[-1]}   all figures, with 95 % intervals")
+        quarantine = Path(f"data/{self._competition}/quarantine.csv")
+        with quarantine.open(encoding="utf-8", newline="") as file:
+            if lost := sum(row["split"] == "test" for row in csv.DictReader(file)):
+                lines.append(f"{quarantine}   WARNING: {lost} test photos could not be read and got the training prior")
+        return "\n".join(lines)
 
     def _train(self, wildcards: Any) -> Settings:
         experiment = self._experiment(wildcards.competition, wildcards.experiment)
         network, seed = experiment["train"]["network"], experiment["train"]["seed"]
         options = {**experiment["train"][network], "size": experiment["size"]}
         if network in EMBEDDED:
-            options["backbone"] = experiment["backbone"]
+            facts = self._facts(wildcards.competition)
+            options |= {"backbone": experiment["backbone"], "precision": facts["embed"]["precision"]}
         return {"network": network, "fold": int(wildcards.fold), "seed": seed, "options": options}
 
     def _predict(self, wildcards: Any) -> Settings:

@@ -40,13 +40,15 @@ def fit(
     seed: int,
     backbone: str,
     size: int,
+    precision: str,
     views: list[str],
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
     """Fit on these rows of the embeddings; `truth` int [n] are their classes of `count`, `groups` their copies.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
-    on an inner quarter of the photos is used. Returns the model and a row for each penalty tried.
+    on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
+    with them. Returns the model and a row for each penalty tried.
     """
     features = load(parts, views, rows)
     mean, deviation = features.mean((0, 1)), features.std((0, 1)) + np.float32(1e-3)
@@ -59,7 +61,7 @@ def fit(
     full_bias = np.full(count, bias.min() - ABSENT, np.float32)
     full_kernel[:, classes] = kernel / deviation[:, None]
     full_bias[classes] = bias - (mean / deviation) @ kernel
-    return _model(backbone, size, full_kernel, full_bias), history
+    return _model(backbones.build(backbone, precision=precision), size, full_kernel, full_bias), history
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
@@ -112,10 +114,9 @@ def _logistic(features: Floats, truth: Ints, penalty: float) -> tuple[Ints, Floa
     return fitted.classes_, kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _model(backbone: str, size: int, kernel: Floats, bias: Floats) -> "keras.Model":
+def _model(frozen: "keras.Model", size: int, kernel: Floats, bias: Floats) -> "keras.Model":
     import keras
 
-    frozen = backbones.build(backbone)
     head = keras.layers.Dense(len(bias), activation="softmax", name=LAYER)
     model = for_any_size(keras.Model(frozen.input, head(frozen.output)), size)
     head.set_weights([kernel, bias])
