@@ -23,7 +23,7 @@ test: setup ## set up, then run every test
 lint: setup ## style, types, and Snakemake's own checks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/snakefmt --check --quiet Snakefile workflow/rules
+	@$(BIN)/snakefmt --check Snakefile workflow/rules
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
 
