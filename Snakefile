@@ -27,8 +27,7 @@ wildcard_constraints:
 
 
 rule all:
-    default_target: True
-    """Everything that the experiments named by `run:` deliver."""
+    """Submissions and leaderboard of the configured experiments."""
     input:
         plan.targets,
 
