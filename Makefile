@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # What the benchmark runs beside the digits, where it is there: the grocery hackathon's zip.
 GROCERY ?= ../shared/data/grocery-hackathon.zip
+EXPERIMENTS ?= finetune record
 .DEFAULT_GOAL := run
 .PHONY: run setup test lint bench lock clean help
 
@@ -27,8 +28,8 @@ lint: setup ## style, types, and Snakemake's own checks
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
 
-bench: setup ## measure times, memory and scores; GROCERY=PATH names the hackathon's zip
-	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY)
+bench: setup ## measure times, memory and scores in about an hour; benchmarks/README.md says how to read it
+	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS)
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -23,7 +23,7 @@ wildcard_constraints:
     part=r"(train|validation|test)-\d+",
     size=r"\d+",
     folds=r"\d+",
-    fold=r"\d+",
+    fit=r"seed\d+-(fold\d+|all)",
 
 
 rule all:

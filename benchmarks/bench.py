@@ -10,26 +10,30 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
-ROOT = Path(__file__).parents[1]
+import yaml
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
 MADE = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
-VIEWS = "plain+zoom-flip+crop-1+crop-2"  # what `quick` trains on
-# Forward passes only, on pixels that are already there: what the backbone does at best on this machine.
-FORWARD = """
-import sys, time
-import numpy as np, tensorflow as tf
-sys.path.insert(0, "workflow/scripts")
-from podium import backbones
-from embed import BATCH
-network = backbones.build("efficientnet_lite0", precision="auto")
-forward = tf.function(lambda batch: network(batch, training=False))
-batch = tf.constant(np.random.default_rng(0).uniform(0, 255, (BATCH, 224, 224, 3)).astype("float32"))
-forward(batch)
-started = time.perf_counter()
-for _ in range(30): forward(batch)
-print(30 * BATCH / (time.perf_counter() - started))
-"""
+PART = 60.0  # seconds that are timed of what would take too long
+# Podium with the backbone of the 2019 loop, at random weights as there: for its time alone.
+INCEPTION = {"backbone": "inception_v3_random", "size": 299, "folds": 0, "train": {"head": {"views": ["plain"]}}}
+INCEPTION["predict"] = {"views": ["plain"]}
+
+
+class Line(NamedTuple):
+    """One way to do the job: seconds from the photos to predictions, and what they are worth."""
+
+    name: str
+    seconds: float
+    photos_per_second: float
+    peak_mb: int
+    accuracy: float | None
+    macro_f1: float | None
 
 
 def snakemake(project: Path, *arguments: str) -> float:
@@ -44,53 +48,95 @@ def snakemake(project: Path, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
-def from_nothing(folder: Path, competition: str, submission: str, arguments: list[str], repeats: int) -> Path:
-    """Runs a competition from nothing several times and prints what it took and gave; returns the copy it ran in."""
-    project, seconds, digests = folder / "podium", [], []
+def from_nothing(folder: Path, competition: str, experiment: str, archive: list[str], repeats: int) -> Line:
+    """Runs an experiment from nothing several times, in a copy of its own, and shows what it took and gave."""
+    project, name, seconds, digests = folder / experiment, f"{competition} {experiment}", [], []
+    arguments = ["--config", f"competition={competition}", f"run=[{experiment}]", *archive]
     for _ in range(repeats):
         shutil.rmtree(project, ignore_errors=True)
         shutil.copytree(ROOT, project, ignore=MADE)
+        add_inception(project)
         seconds.append(snakemake(project, *arguments))
-        digests.append(hashlib.sha256((project / "results" / competition / submission).read_bytes()).hexdigest())
-    show(f"{competition}: from nothing to {submission}", f"{statistics.median(seconds):.1f} s", spread(seconds))
-    show(f"{competition}: the same submission each time", "yes" if len(set(digests)) == 1 else "NO")
-    idle = [snakemake(project, *arguments) for _ in range(5)]
-    show(f"{competition}: nothing to do", f"{statistics.median(idle):.1f} s", spread(idle))
+        submission = next((project / "results" / competition / experiment).glob("submission.*"))
+        digests.append(hashlib.sha256(submission.read_bytes()).hexdigest())
+    show(f"{name}: from nothing to {submission.name}", f"{statistics.median(seconds):.1f} s", spread(seconds))
+    if repeats > 1:
+        show(f"{name}: the same submission each time", "yes" if len(set(digests)) == 1 else "NO")
+    idle = [snakemake(project, *arguments) for _ in range(3)]
+    show(f"{name}: nothing to do", f"{statistics.median(idle):.1f} s", spread(idle))
     ends = {log: re.search(r"done in ([\d.]+) s, peak memory (\d+) MB", log.read_text()) for log in logs(project)}
     peaks = {log: int(end[2]) for log, end in ends.items() if end}
     most = max(peaks, key=lambda log: peaks[log])
-    show(f"{competition}: most memory in a step", f"{peaks[most]} MB", most.relative_to(project / "logs").as_posix())
-    scores = json.loads((project / "results" / competition / submission).with_name("scores.json").read_text())
+    show(f"{name}: most memory in a step", f"{peaks[most]} MB", most.relative_to(project / "logs").as_posix())
+    scores = json.loads(submission.with_name("scores.json").read_text())
     for yardstick, figures in scores.items():
         for metric in ("accuracy", "macro_f1"):
             figure = figures[metric]
             interval = f"{figure['low']:.3f} to {figure['high']:.3f}, {figures['photos']} photos"
-            show(f"{competition}: {metric} {yardstick}", f"{figure['value']:.4f}", interval)
-    return project
+            show(f"{name}: {metric} {yardstick}", f"{figure['value']:.4f}", interval)
+    judged = scores.get("validation") or scores["out_of_fold"]
+    rate = photos_per_second(project)
+    values = [judged[metric]["value"] for metric in ("accuracy", "macro_f1")]
+    return Line(f"podium {experiment}", statistics.median(seconds), rate, peaks[most], values[0], values[1])
 
 
-def steps(project: Path, competition: str) -> None:
-    """Seconds in each kind of step, all its jobs together."""
-    total: dict[str, float] = {}
+def add_inception(project: Path) -> None:
+    path = project / "config/config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["experiments"]["inception"] = INCEPTION
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+
+
+def photos_per_second(project: Path) -> float:
+    """Photos (one for each view or epoch) a second of the step that works longest on them."""
+    found = {}
     for log in logs(project):
-        end = re.search(r"done in ([\d.]+) s", log.read_text())
-        rule = log.stem.split("-")[0]
-        total[rule] = total.get(rule, 0) + (float(end[1]) if end else 0)
-    for rule, seconds in sorted(total.items(), key=lambda each: -each[1]):
-        show(f"{competition}: in all jobs of {rule}", f"{seconds:.1f} s")
+        text = log.read_text()
+        rate, end = re.findall(r"of ([\d,]+) photos, ([\d,]+)/s", text), re.search(r"done in ([\d.]+) s", text)
+        if rate and end:
+            found[float(end[1])] = float(rate[-1][1].replace(",", ""))
+    return found[max(found)]
 
 
-def embed_rate(project: Path, repeats: int) -> None:
-    """The photos a second of `embed` beside those of the network alone, in turn."""
-    ratios = []
-    for _ in range(repeats):
-        command = [sys.executable, "-c", FORWARD]
-        best = float(subprocess.run(command, cwd=project, capture_output=True, text=True, check=True).stdout)
-        part = f"data/grocery/224px/efficientnet_lite0/{VIEWS}/train-0.npz"
-        snakemake(project, "--forcerun", "embed", "--until", "embed", "--config", "competition=grocery", "--", part)
-        log = (project / f"logs/grocery/embed-224-efficientnet_lite0-{VIEWS}-train-0.log").read_text()
-        ratios.append(float(re.findall(r"photos, ([\d,]+)/s", log)[-1].replace(",", "")) / best)
-    show("grocery: embed against forward passes alone", f"{statistics.median(ratios):.2f}", spread(ratios))
+def baseline(photos: Path, *arguments: str) -> Line:
+    """One of baselines.py; its seconds are those of the training alone."""
+    command = [sys.executable, HERE / "baselines.py", arguments[0], "--photos", photos, *arguments[1:]]
+    found = measured(command)
+    name = " ".join(each for each in arguments if not each.startswith("--") and not each.replace(".", "").isdigit())
+    if found["extrapolated"]:
+        name += f" ({found['measured_seconds']:.0f} s timed)"
+    values = (found.get("validation_accuracy"), found.get("validation_macro_f1"))
+    return Line(name, found["seconds"], found["photos_per_second"], found["peak_memory_mb"], *values)
+
+
+def compare(lines: list[Line]) -> None:
+    """The table of all ways, each beside the 2019 loop and the Keras tutorial."""
+    loop, tutorial = lines[0].seconds, lines[1].seconds
+    heads = "".join(f"{head:>10}" for head in ("photos/s", "peak MB", "accuracy", "macro F1", "loop", "tutorial"))
+    print(f"\n{'':<44}{'seconds':>9}{heads}")
+    for line in lines:
+        worth = "".join("         -" if each is None else f"{each:>10.4f}" for each in (line.accuracy, line.macro_f1))
+        ratios = f"{loop / line.seconds:>9.1f}x{tutorial / line.seconds:>9.1f}x"
+        print(f"{line.name:<44}{line.seconds:>9.0f}{line.photos_per_second:>10.0f}{line.peak_mb:>10}{worth}{ratios}")
+
+
+def throughput(project: Path) -> None:
+    """What a training reaches of what its network does at best."""
+    rates = {}
+    for policy in ("float32", "mixed_bfloat16"):
+        rates[policy] = measured([sys.executable, HERE / "throughput.py", "--policy", policy])
+        for kind, rate in rates[policy].items():
+            show(f"training, {policy}: {kind}", f"{rate:.0f}/s")
+    reached = photos_per_second(project)
+    best = max(rate["podium"] for rate in rates.values())
+    show("training: in `finetune`, photos cut and read", f"{reached:.0f}/s", f"{reached / best:.2f} of the best")
+
+
+def measured(command: list[Any]) -> dict[str, Any]:
+    done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def logs(project: Path) -> list[Path]:
@@ -108,17 +154,33 @@ def show(what: str, figure: str, remark: str = "") -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grocery", type=Path, required=True, help="the hackathon's zip; left out where it is missing")
-    parser.add_argument("--repeats", type=int, default=3, help="runs from nothing, of which the median is shown")
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="runs from nothing of the short ones; the median is shown"
+    )
+    parser.add_argument("--experiments", nargs="*", default=["finetune", "record"], help="the long ones, run once each")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="podium-bench-") as folder:
-        from_nothing(Path(folder), "digits", "cnn/submission.csv", [], given.repeats)
+    with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
+        folder = Path(name)
+        from_nothing(folder, "digits", "cnn", [], given.repeats)
         if not given.grocery.is_file():
             print(f"no {given.grocery}: the grocery hackathon is left out (make bench GROCERY=PATH)")
             return
-        arguments = ["--config", "competition=grocery", f"archive={given.grocery.resolve()}"]
-        project = from_nothing(Path(folder), "grocery", "quick/submission.tsv", arguments, given.repeats)
-        steps(project, "grocery")
-        embed_rate(project, given.repeats)
+        with zipfile.ZipFile(given.grocery) as archive:
+            archive.extractall(folder / "photos")
+        part = ("--seconds", str(PART))
+        lines = [
+            baseline(folder / "photos", "loop", *part),
+            baseline(folder / "photos", "tutorial", "--backbone", "efficientnet_lite0", "--seconds", "0"),
+            baseline(folder / "photos", "tutorial", "--backbone", "inception_v3", *part),
+        ]
+        archive_given = [f"archive={given.grocery.resolve()}"]
+        lines.append(from_nothing(folder, "grocery", "inception", archive_given, 1))
+        lines.append(from_nothing(folder, "grocery", "quick", archive_given, given.repeats))
+        for experiment in given.experiments:
+            lines.append(from_nothing(folder, "grocery", experiment, archive_given, 1))
+        if "finetune" in given.experiments:
+            throughput(folder / "finetune")
+        compare(lines)
 
 
 if __name__ == "__main__":

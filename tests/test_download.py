@@ -15,8 +15,8 @@ from sklearn.datasets import load_digits
 
 from download import download
 from podium.archive import Archive
+from podium.competition import archive_table
 from podium.step import BadInput
-from podium.tables import archive_table
 
 MEMBERS = competition(train=1, test=1, validation=1)
 Serve = Callable[..., str]

@@ -16,7 +16,7 @@ def test_each_view_is_the_backbones_answer_to_that_cut(tmp_path: Path) -> None:
     pixels.write(tmp_path / "part.npy", photos.shape, photos)
     views = ["plain", "flip", "zoom", "crop-1"]
     embed(tmp_path / "part.npy", tmp_path / "part.npz", backbone="efficientnet_lite0", views=views, precision="float32")
-    found, network = np.load(tmp_path / "part.npz"), backbones.build("efficientnet_lite0")
+    found, network = np.load(tmp_path / "part.npz"), backbones.build("efficientnet_lite0", policy="float32")
     assert sorted(found) == sorted(views)
     np.testing.assert_allclose(found["plain"], network(photos.astype(np.float32)), atol=2e-3)
     np.testing.assert_allclose(found["flip"], network(photos[:, :, ::-1].astype(np.float32)), atol=2e-3)

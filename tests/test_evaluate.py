@@ -35,7 +35,7 @@ def evaluated(
     values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
     Predictions(keys[["split", "id"]], LABELS, values).write(folder / "predictions.csv")
     paths = [folder / name for name in ("scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(folder / "predictions.csv", folder / "index.csv", *paths)
+    evaluate(folder / "predictions.csv", [], folder / "index.csv", *paths, seeds=[0])
     guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
     return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
 
@@ -105,10 +105,57 @@ def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: P
     validation = index.split == "validation"
     index.loc[validation & (index.id >= "015"), "digest"] = "train0"
     write_csv(tmp_path / "index.csv", index)
-    evaluate(
-        *(tmp_path / name for name in ("predictions.csv", "index.csv", "scores.json", "classes.csv", "mistakes.csv"))
-    )
+    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0])
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["validation"]["photos"] == 15
     assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
     assert scores["out_of_fold"]["photos"] == 60
+
+
+def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Predictions of 20 of the 60 training photos: figures on these alone, and the warning against them too."""
+    whole, *_ = evaluated(tmp_path, {"train": 0.9, "validation": 0.2})
+    found = Predictions.read(tmp_path / "predictions.csv")
+    rows = np.r_[np.arange(40, 60), np.arange(60, 90)]
+    Predictions(found.keys.iloc[rows].reset_index(drop=True), LABELS, found.probabilities[rows]).write(
+        tmp_path / "predictions.csv"
+    )
+    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[])
+    scores = json.loads(paths[1].read_text())
+    assert list(scores) == ["held_out", "validation"]
+    assert scores["held_out"]["photos"] == 20
+    assert scores["held_out"]["accuracy"]["value"] == pytest.approx(14 / 20)  # the last six of 60 are wrong
+    assert scores["validation"] == whole["validation"]
+
+
+def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Each seed's folds side by side give its own figures: their mean and deviation stand beside the pooled ones."""
+    caplog.set_level(logging.INFO, "podium")
+    _, _, _, guesses = evaluated(tmp_path, {"train": 0.8, "validation": 0.7})
+    random, fits, alone = np.random.default_rng(1), [], {"train": [], "validation": []}
+    keys, truth = guesses[["split", "id"]], guesses.label.map(LABELS.index).to_numpy()
+    fold = np.where(guesses.split == "train", np.arange(len(guesses)) % 2, -1)
+    for _ in range(3):
+        both = random.dirichlet(np.ones(3), (2, len(guesses))).astype(np.float32)
+        for number, values in enumerate(both):
+            own = (fold == number) | (fold < 0)
+            fits.append(tmp_path / f"fit{len(fits)}.csv")
+            Predictions(keys[own].reset_index(drop=True), LABELS, values[own]).write(fits[-1])
+        mean = np.where((fold == 0)[:, None], both[0], np.where((fold == 1)[:, None], both[1], both.mean(0)))
+        for split, reached in alone.items():
+            rows = (guesses.split == split).to_numpy()
+            loss = metrics.log_loss(truth[rows], mean[rows], labels=range(3))
+            right = metrics.accuracy_score(truth[rows], mean[rows].argmax(1))
+            reached.append((right, metrics.f1_score(truth[rows], mean[rows].argmax(1), average="macro"), loss))
+    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
+    evaluate(tmp_path / "predictions.csv", fits, *paths, seeds=[0, 7, 9])
+    scores = json.loads(paths[1].read_text())
+    for yardstick, split in [("out_of_fold", "train"), ("validation", "validation")]:
+        for metric, values in zip(("accuracy", "macro_f1", "log_loss"), np.transpose(alone[split]), strict=True):
+            assert scores[yardstick][metric]["seeds_mean"] == pytest.approx(values.mean(), rel=1e-5)
+            assert scores[yardstick][metric]["seeds_std"] == pytest.approx(values.std(ddof=1), rel=1e-4)
+    assert scores["out_of_fold"]["accuracy"]["value"] == pytest.approx(0.8)  # the pooled predictions stay what counts
+    reached = scores["validation"]["accuracy"]
+    assert f", seeds {reached['seeds_mean']:.3f} ± {reached['seeds_std']:.3f})" in caplog.text

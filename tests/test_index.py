@@ -12,8 +12,9 @@ from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo,
 from PIL import Image, ImageOps
 
 from index import index
+from podium.competition import format_table, parse_table, read_sample
 from podium.step import BadInput
-from podium.tables import classes, format_table, parse_table, read_csv, read_sample
+from podium.tables import classes, read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
 SAMPLE = "sample_submission.csv"

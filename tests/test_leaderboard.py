@@ -65,6 +65,47 @@ def test_each_figure_stands_with_its_yardstick_and_interval(tmp_path: Path) -> N
     assert not any(column.startswith("validation") for column in found)
 
 
+def test_figures_of_different_yardsticks_are_not_compared(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """All folds say more than one held out, however good its figure is; photos from elsewhere more than both."""
+    caplog.set_level(logging.INFO, "podium")
+    reached = {
+        "lucky": ("held_out", 0.99),
+        "folds": ("out_of_fold", 0.7),
+        "better": ("out_of_fold", 0.8),
+        "elsewhere": ("validation", 0.5),
+        "worse": ("held_out", 0.6),
+    }
+    paths = []
+    for name, (yardstick, value) in reached.items():
+        figures = {metric: {"value": value, "low": value, "high": value} for metric in METRICS}
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps({yardstick: {"photos": 10, **figures}}))
+    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=list(reached), metric="accuracy")
+    found = read_csv(tmp_path / "leaderboard.csv")
+    assert list(found.experiment) == ["elsewhere", "better", "folds", "lucky", "worse"]
+    assert list(found.judged_by) == [reached[name][0] for name in found.experiment]
+    assert caplog.messages == [
+        "best by validation_accuracy: elsewhere, 0.5000",
+        "best by out_of_fold_accuracy: better, 0.8000",
+        "best by held_out_accuracy: lucky, 0.9900",
+    ]
+
+
+def test_several_seeds_give_two_more_columns(tmp_path: Path) -> None:
+    figure = {"value": 0.9, "low": 0.8, "high": 0.95}
+    seeds = {"seeds_mean": 0.85, "seeds_std": 0.02}
+    for name, more in [("one", {}), ("three", seeds)]:
+        scores = {"out_of_fold": {"photos": 10, **dict.fromkeys(METRICS, figure | more)}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(scores))
+    paths = [tmp_path / "one.json", tmp_path / "three.json"]
+    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=["one", "three"], metric="accuracy")
+    found = pd.read_csv(tmp_path / "leaderboard.csv").set_index("experiment")
+    for metric in METRICS:
+        columns = [f"out_of_fold_{metric}_seeds_mean", f"out_of_fold_{metric}_seeds_std"]
+        assert list(found.loc["three", columns]) == [0.85, 0.02]
+        assert found.loc["one", columns].isna().all()
+
+
 def test_equals_keep_the_order_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FIGURES, "third", FIGURES["first"])
     assert list(ranked(tmp_path, "accuracy", {"out_of_fold"}).experiment) == ["first", "third", "second"]

@@ -18,49 +18,61 @@ INDEX = pd.DataFrame(
         "split": [*["train"] * 6, "validation", "validation", "test", "test"],
     }
 )
+TRAIN_ROWS, OTHERS = INDEX.split == "train", INDEX.split != "train"
 
 
-def written(folder: Path, unread: list[tuple[str, str]], drop: str = "") -> tuple[list[Path], Path, Path]:
-    """Random predictions of three folds, each in an order of its own, with the index and the quarantine."""
+def written(folder: Path, fits: list[pd.Series]) -> list[Path]:
+    """Random predictions of these rows of the index, each fit's in an order of its own."""
+    paths = []
+    for number, rows in enumerate(fits):
+        random = np.random.default_rng(number)
+        keys = INDEX[rows].sample(frac=1, random_state=number)[["split", "id"]].reset_index(drop=True)
+        paths.append(folder / f"fit{number}.csv")
+        Predictions(keys, LABELS, random.dirichlet(np.ones(3), len(keys)).astype(np.float32)).write(paths[-1])
+    return paths
+
+
+def pooled(folder: Path, fits: list[pd.Series], unread: list[tuple[str, str]]) -> tuple[Predictions, list[Predictions]]:
+    """What these fits give together, and what each of them gave."""
     write_csv(folder / "index.csv", INDEX)
     write_csv(folder / "quarantine.csv", pd.DataFrame(unread, columns=["split", "id"]))
-    paths = []
-    for fold in range(3):
-        random = np.random.default_rng(fold)
-        own = INDEX[(INDEX.split != "train") | (INDEX.id.map(FOLD) == fold)]
-        keys = own[own.id != drop].sample(frac=1, random_state=fold)[["split", "id"]].reset_index(drop=True)
-        paths.append(folder / f"fold{fold}.csv")
-        Predictions(keys, LABELS, random.dirichlet(np.ones(3), len(keys)).astype(np.float32)).write(paths[-1])
-    return paths, folder / "index.csv", folder / "quarantine.csv"
+    paths = written(folder, fits)
+    pool(paths, folder / "index.csv", folder / "quarantine.csv", folder / "pooled.csv")
+    return Predictions.read(folder / "pooled.csv"), [Predictions.read(path) for path in paths]
 
 
-def test_training_photos_stand_side_by_side_and_the_others_are_averaged(tmp_path: Path) -> None:
-    paths, index, quarantine = written(tmp_path, [])
-    pool(paths, index, quarantine, tmp_path / "predictions.csv")
-    found, folds = Predictions.read(tmp_path / "predictions.csv"), [Predictions.read(path) for path in paths]
+FOLDS = [OTHERS | (INDEX.id.map(FOLD) == fold) & TRAIN_ROWS for fold in range(3)]
+PLANS = {
+    "folds": (FOLDS, INDEX.id == INDEX.id),
+    "two seeds of folds": (FOLDS * 2, INDEX.id == INDEX.id),
+    "all photos, with a validation table": ([OTHERS], OTHERS),
+    "two seeds of all photos": ([OTHERS, OTHERS], OTHERS),
+    "all photos and a held-out fold": (
+        [INDEX.split == "test", TRAIN_ROWS & (INDEX.id.map(FOLD) == 0)] * 2,
+        (INDEX.split == "test") | (INDEX.id.map(FOLD) == 0) & TRAIN_ROWS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("fits", "there"), PLANS.values(), ids=PLANS)
+def test_each_photo_gets_the_mean_of_the_fits_that_predicted_it(
+    tmp_path: Path, fits: list[pd.Series], there: pd.Series
+) -> None:
+    found, each = pooled(tmp_path, fits, [])
     assert found.labels == LABELS
-    assert found.keys.equals(INDEX[["split", "id"]])
+    assert found.keys.equals(INDEX.loc[there, ["split", "id"]].reset_index(drop=True))
     for (split, key), row in zip(found.keys.itertuples(index=False), found.probabilities, strict=True):
-        rows = [fold.probabilities[(fold.keys.split == split) & (fold.keys.id == key)] for fold in folds]
-        assert [len(each) for each in rows] == ([1, 1, 1] if split != "train" else [FOLD[key] == n for n in range(3)])
+        rows = [one.probabilities[(one.keys.split == split) & (one.keys.id == key)] for one in each]
+        asked = [bool(fit[(INDEX.split == split) & (INDEX.id == key)].item()) for fit in fits]
+        assert [len(one) for one in rows] == asked
         assert row == pytest.approx(np.concatenate(rows).astype(float).mean(0), rel=1e-6)
 
 
 def test_test_photos_that_could_not_be_read_get_the_share_of_each_class(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    paths, index, quarantine = written(tmp_path, [("train", "t9"), ("test", "x9"), ("test", "NA")])
-    pool(paths, index, quarantine, tmp_path / "predictions.csv")
-    found = Predictions.read(tmp_path / "predictions.csv")
+    found, _ = pooled(tmp_path, FOLDS, [("train", "t9"), ("test", "x9"), ("test", "NA")])
     assert list(found.keys.id) == [*INDEX.id, "x9", "NA"]
     assert list(found.keys.split[-2:]) == ["test", "test"]
     assert found.probabilities[-2:] == pytest.approx(np.tile([1 / 6, 2 / 6, 3 / 6], (2, 1)))
     assert "2 test photos could not be read and get the training prior; the first is x9" in caplog.text
-
-
-@pytest.mark.parametrize("drop", ["t4", "x0"])
-def test_a_photo_that_no_fold_predicted_stops_it(tmp_path: Path, drop: str) -> None:
-    paths, index, quarantine = written(tmp_path, [], drop)
-    with pytest.raises(KeyError):
-        pool(paths, index, quarantine, tmp_path / "predictions.csv")
-    assert not (tmp_path / "predictions.csv").exists()

@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 from conftest import TABLES, write_zip
 
+from podium.competition import parse_table
 from podium.step import BadInput
-from podium.tables import Predictions, parse_table
+from podium.tables import Predictions
 from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]

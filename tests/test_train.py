@@ -39,11 +39,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def fit(folder: Path) -> np.ndarray:
-    """Trains fold 1 and gives the kernel of the head."""
+def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
+    """Trains without a fold, or on all photos, and gives the kernel of the head."""
     paths = [folder / each for each in ("index.csv", "folds.csv", "model.keras", "history.csv")]
-    train([folder / "train-0.npz"], *paths, network="head", fold=1, seed=0, options=OPTIONS)
+    train(
+        [folder / "train-0.npz"], *paths, network="head", fold=fold, seed=0, options=OPTIONS, resume=folder / "resume"
+    )
     return head._weights(folder / "model.keras")[0]
+
+
+def predicted(folder: Path, fold: int | None, splits: list[str]) -> Predictions:
+    parts = [folder / f"{split}-0.npz" for split in splits]
+    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
+    predict(folder / "model.keras", parts, *paths, network="head", fold=fold, splits=splits, views=["plain"])
+    return Predictions.read(folder / "predictions.csv")
+
+
+def numbers(found: Predictions) -> np.ndarray:
+    """The places of these photos in their split."""
+    return found.keys.id.str.removesuffix(".jpg").astype(int).to_numpy()
 
 
 def test_the_fold_left_out_plays_no_part(folder: Path) -> None:
@@ -65,17 +79,42 @@ def test_the_fold_left_out_plays_no_part(folder: Path) -> None:
 
 def test_predict_answers_for_the_fold_left_out_and_for_the_other_splits(folder: Path) -> None:
     fit(folder)
-    parts = [folder / f"{split}-0.npz" for split in SPLITS]
-    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
-    predict(folder / "model.keras", parts, *paths, network="head", fold=1, views=["plain"])
-    found = Predictions.read(folder / "predictions.csv")
+    found = predicted(folder, 1, list(SPLITS))
     folds = pd.read_csv(folder / "folds.csv")
     assert found.labels == LABELS
     assert list(found.of("train").keys.id) == list(folds.id[folds.fold == 1])
     assert [len(found.of(split).keys) for split in SPLITS] == [6, 4, 6]
     # The classes are far apart, so every row is right unless rows were mixed up.
-    numbers = found.keys.id.str.removesuffix(".jpg").astype(int)
-    assert (found.probabilities.argmax(1) == numbers % 3).all()
+    assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+
+
+@pytest.mark.parametrize(
+    ("fold", "splits", "expected"),
+    [
+        (None, ["validation", "test"], {"validation": 4, "test": 6}),
+        (None, ["test"], {"test": 6}),
+        (1, ["train"], {"train": 6}),
+        (1, ["train", "test"], {"train": 6, "test": 6}),
+    ],
+)
+def test_predict_answers_for_the_splits_that_it_is_asked_for(
+    folder: Path, fold: int | None, splits: list[str], expected: dict[str, int]
+) -> None:
+    """With the files of these splits alone, so that a row of another one would be a wrong row."""
+    fit(folder, fold)
+    found = predicted(folder, fold, splits)
+    assert dict(found.keys.split.value_counts(sort=False)) == expected
+    assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+
+
+def test_without_a_fold_to_leave_out_every_photo_counts(folder: Path) -> None:
+    before = fit(folder, None)
+    embeddings = np.load(folder / "train-0.npz")["plain"]
+    for fold in range(4):  # one photo of each fold
+        changed = embeddings.copy()
+        changed[np.flatnonzero(pd.read_csv(folder / "folds.csv").fold == fold)[0]] += 5
+        np.savez(folder / "train-0.npz", plain=changed)
+        assert (fit(folder, None) != before).any()
 
 
 def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path) -> None:
@@ -85,7 +124,4 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
     index.loc[3, "label"] = "cup"  # in fold 1
     write_csv(folder / "index.csv", index)
     fit(folder)
-    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
-    parts = [folder / f"{split}-0.npz" for split in SPLITS]
-    predict(folder / "model.keras", parts, *paths, network="head", fold=1, views=["plain"])
-    assert (Predictions.read(folder / "predictions.csv").probabilities.argmax(1) == 0).all()
+    assert (predicted(folder, 1, list(SPLITS)).probabilities.argmax(1) == 0).all()

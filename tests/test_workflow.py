@@ -21,6 +21,7 @@ from podium.tables import Predictions
 
 RESULTS = Path("results/pets")
 ARCHIVE = ("--config", "competition=pets", "archive=pets.zip")
+EXPERIMENTS = ("linear", "cnn", "whole", "both")
 
 
 def edit(path: Path, change: Callable[[dict], object]) -> None:
@@ -32,19 +33,24 @@ def edit(path: Path, change: Callable[[dict], object]) -> None:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A finished run of both networks on 32 photos, of which one training and one test file are broken."""
+    """A finished run on 32 photos, of which one training and one test file are broken.
+
+    Both small networks in folds, one of them on all photos too, and a blend.
+    """
     project = copy_project(tmp_path_factory.mktemp("project"))
     members = competition(train=8, validation=2, test=2)
     members["train/co3.jpg"] = members["train/co3.jpg"][:900]
     members["test/te201.jpg"] = b""
     write_zip(project / "pets.zip", members)
     facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
-    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": ["quick", "cnn"]}))
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": list(EXPERIMENTS)}))
 
     def shrink(config: dict) -> None:
         config["defaults"] |= {"size": 64, "folds": 2}
         config["defaults"]["train"]["cnn"] |= {"epochs": 3, "width": 8, "batch": 8}
-        config["experiments"]["quick"]["size"] = 64
+        config["experiments"]["linear"]["size"] = 64
+        config["experiments"]["whole"] = {"folds": 0, "train": {"network": "head"}}
+        config["ensembles"]["both"] = ["linear", "cnn"]
 
     edit(project / "config/config.yaml", shrink)
     return project, snakemake(project, "--cores", "all", *ARCHIVE)
@@ -52,7 +58,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_submission_is_what_the_sample_asks_for(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    for experiment in ("quick", "cnn"):
+    for experiment in EXPERIMENTS:
         with (project / RESULTS / experiment / "submission.csv").open(newline="") as file:
             header, *rows = list(csv.reader(file))
         assert header == ["file", "label"]
@@ -63,7 +69,7 @@ def test_the_submission_is_what_the_sample_asks_for(finished: tuple[Path, str]) 
 def test_frozen_features_tell_real_subjects_apart(finished: tuple[Path, str]) -> None:
     """Crops of four photos are easy: figures that are much lower mean that photos and labels were mixed up."""
     project, _ = finished
-    scores = json.loads((project / RESULTS / "quick/scores.json").read_text())
+    scores = json.loads((project / RESULTS / "linear/scores.json").read_text())
     assert scores["out_of_fold"]["photos"] == 31
     assert scores["validation"]["photos"] == 8
     for yardstick in scores.values():
@@ -75,20 +81,66 @@ def test_broken_photos_lose_nothing_else(finished: tuple[Path, str]) -> None:
     broken = pd.read_csv(project / "data/pets/quarantine.csv")
     assert sorted(broken.file) == ["test/te201.jpg", "train/co3.jpg"]
     assert "WARNING: 1 test photos" in said
-    found = Predictions.read(project / RESULTS / "quick/predictions.csv").of("test")
+    found = Predictions.read(project / RESULTS / "linear/pooled.csv").of("test")
     prior = found.probabilities[found.keys.id == "te201.jpg"][0]
     np.testing.assert_allclose(prior, [(7 if name == "coffee" else 8) / 31 for name in SUBJECTS], atol=1e-6)
 
 
 def test_out_of_fold_rows_stand_once_and_test_rows_are_the_folds_mean(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    pooled = Predictions.read(project / RESULTS / "cnn/predictions.csv")
-    folds = [Predictions.read(project / RESULTS / f"cnn/fold{fold}/predictions.csv") for fold in range(2)]
+    pooled = Predictions.read(project / RESULTS / "cnn/pooled.csv")
+    folds = [Predictions.read(project / RESULTS / f"cnn/seed0-fold{fold}/predictions.csv") for fold in range(2)]
     index = pd.read_csv(project / "data/pets/index.csv")
     assert list(pooled.of("train").keys.id) == list(index.id[index.split == "train"])
     assert sorted(pooled.of("train").keys.id) == sorted([*folds[0].of("train").keys.id, *folds[1].of("train").keys.id])
     mean = (folds[0].of("validation").probabilities + folds[1].of("validation").probabilities) / 2
     np.testing.assert_allclose(pooled.of("validation").probabilities, mean, atol=1e-6)
+
+
+def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    folder = project / RESULTS / "whole"
+    assert sorted(path.name for path in folder.glob("seed*")) == ["seed0-all"]
+    assert sorted(path.name for path in (folder / "seed0-all").iterdir()) == [
+        "history.csv",
+        "model.keras",
+        "predictions.csv",
+    ]
+    assert set(Predictions.read(folder / "predictions.csv").keys.split) == {"validation", "test"}
+    scores = json.loads((folder / "scores.json").read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"validation": 8}
+    assert scores["validation"]["accuracy"]["value"] > 0.9
+    board = pd.read_csv(project / RESULTS / "leaderboard.csv").set_index("experiment")
+    assert set(board.index) == set(EXPERIMENTS)
+    assert set(board.judged_by) == {"validation"}
+    assert board.loc["whole", "validation_accuracy"] == scores["validation"]["accuracy"]["value"]
+
+
+def test_a_blend_is_the_weighted_mean_of_its_members(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    weights = pd.read_csv(project / RESULTS / "both/weights.csv")
+    assert list(weights.experiment) == ["linear", "cnn"]
+    assert weights.weight.sum() == pytest.approx(1)
+    members = [Predictions.read(project / RESULTS / f"{name}/predictions.csv") for name in weights.experiment]
+    found = Predictions.read(project / RESULTS / "both/pooled.csv")
+    by_hand = sum(weight * each.of("test").probabilities for weight, each in zip(weights.weight, members, strict=True))
+    np.testing.assert_allclose(found.of("test").probabilities, by_hand, atol=1e-6)
+    scores = json.loads((project / RESULTS / "both/scores.json").read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {
+        "out_of_fold": 31,
+        "validation": 8,
+    }
+
+
+def test_calibration_changes_how_sure_predictions_are_and_not_what_they_say(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    for experiment in EXPERIMENTS:
+        folder = project / RESULTS / experiment
+        before, after = (Predictions.read(folder / name) for name in ("pooled.csv", "predictions.csv"))
+        assert after.keys.equals(before.keys)
+        np.testing.assert_array_equal(after.probabilities.argmax(1), before.probabilities.argmax(1))
+        found = json.loads((folder / "calibration.json").read_text())
+        assert (found["yardstick"], found["photos"]) == ("validation", 8)
 
 
 def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
@@ -100,10 +152,10 @@ def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
     assert "steps (100%) done" in said
     assert "oneDNN" not in said
     assert "Traceback" not in said
-    *_, first, second, board, lost = said.rstrip().splitlines()
-    for line in (first, second):
+    *_, first, second, third, fourth, board, lost = said.rstrip().splitlines()
+    for line in (first, second, third, fourth):
         assert re.match(
-            r"results/pets/(quick|cnn)/submission.csv   macro f1 [\d.]+ .* on the validation photos; ", line
+            r"results/pets/(linear|cnn|both|whole)/submission.csv   macro f1 [\d.]+ .* on the validation photos", line
         )
     assert board.startswith("results/pets/leaderboard.csv")
     assert lost == "data/pets/quarantine.csv   WARNING: 1 test photos could not be read and got the training prior"
@@ -122,24 +174,36 @@ def test_two_runs_write_the_same_bytes(finished: tuple[Path, str]) -> None:
     assert [str(path) for path in files if path.read_bytes() != before[path]] == []
 
 
+def jobs(project: Path, *arguments: str) -> list[tuple[str, dict[str, str]]]:
+    """The rules and wildcards of a dry run."""
+    said = snakemake(project, "--quiet", "host", "--dry-run", *(arguments or ARCHIVE))
+    found = []
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
+        wildcards = re.search(r"^    wildcards: (.*)$", body, re.M)
+        pairs = wildcards[1].split(", ") if wildcards else []
+        found.append((rule, dict(pair.split("=", 1) for pair in pairs)))
+    return found
+
+
 def scheduled(project: Path, *arguments: str) -> set[str]:
     """The jobs of a dry run, as `rule` or `rule experiment`."""
-    said = snakemake(project, "--quiet", "host", "--dry-run", *(arguments or ARCHIVE))
-    jobs = set()
-    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
-        experiment = re.search(r"experiment=(\w+)", body)
-        jobs.add(f"{rule} {experiment[1]}" if experiment else rule)
-    return jobs - {"all"}
+    named = [f"{rule} {wildcards.get('experiment', '')}".strip() for rule, wildcards in jobs(project, *arguments)]
+    return set(named) - {"all"}
 
 
 def of(experiment: str, *rules: str) -> set[str]:
     return {f"{rule} {experiment}" for rule in rules}
 
 
-FIT = ("train", "predict", "pool", "evaluate", "submit")
+AFTER = ("calibrate", "evaluate", "submit")
+FIT = ("train", "predict", "pool", *AFTER)
 BOARD = {"leaderboard"}
-FITS = of("quick", *FIT) | of("cnn", *FIT) | BOARD
-PREDICTIONS = FITS - {"train quick", "train cnn"}
+BLEND = of("both", "blend", *AFTER) | BOARD
+LINEAR, CNN = of("linear", *FIT) | BLEND, of("cnn", *FIT) | BLEND
+HEADS = LINEAR | of("whole", *FIT)
+FITS = HEADS | CNN
+PREDICTIONS = FITS - {"train linear", "train cnn", "train whole"}
+FIGURES = BLEND | of("linear", *AFTER) | of("cnn", *AFTER) | of("whole", *AFTER)
 DATA = {"index", "split", "pack", "preprocess", "embed"}
 CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
 
@@ -163,13 +227,19 @@ def top(block: str, **settings: object) -> Callable[[dict], object]:
 SETTINGS = {
     "fewer views to predict": (CONFIG, default("predict", views=["plain"]), PREDICTIONS | {"embed"}),
     "another view to predict": (CONFIG, default("predict", views=["plain", "flip"]), PREDICTIONS | {"embed"}),
-    "head penalties": (CONFIG, network("head", penalties=[30]), of("quick", *FIT) | BOARD),
-    "cnn epochs": (CONFIG, network("cnn", epochs=4), of("cnn", *FIT) | BOARD),
-    "another seed": (CONFIG, default("train", seed=1), FITS),
-    "fold count": (CONFIG, top("defaults", folds=3), FITS | {"split"}),
+    "head penalties": (CONFIG, network("head", penalties=[30]), HEADS),
+    "cnn epochs": (CONFIG, network("cnn", epochs=4), CNN),
+    "finetune epochs": (CONFIG, network("finetune", epochs=4), set()),
+    "another seed": (CONFIG, default("train", seeds=[1]), FITS),
+    "fold count": (CONFIG, top("defaults", folds=3), LINEAR | CNN | {"split"}),
     "fold seed": (CONFIG, top("split", seed=1), FITS | {"split"}),
-    "size": (CONFIG, experiment("quick", size=48), of("quick", *FIT) | BOARD | {"preprocess", "embed"}),
-    "precision": (CONFIG, top("embed", precision="float32"), of("quick", *FIT) | BOARD | {"embed"}),
+    "size": (CONFIG, experiment("linear", size=48), LINEAR | {"preprocess", "embed"}),
+    "precision": (CONFIG, top("device", precision="float32"), FITS | {"embed"}),
+    "threads": (CONFIG, top("device", threads=1), set()),
+    "GPU memory": (CONFIG, top("device", gpu_memory=1024), set()),
+    "members": (CONFIG, top("ensembles", both=["cnn", "linear"]), BLEND),
+    "another member": (CONFIG, top("ensembles", both=["linear", "cnn", "whole"]), BLEND),
+    "another ensemble": (CONFIG, top("ensembles", more=["linear", "cnn"]), set()),
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "another experiment": (CONFIG, top("experiments", more={"size": 32}), set()),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
@@ -192,10 +262,15 @@ def test_a_changed_setting_reruns_only_what_it_touches(
 
 
 CODE = {
-    "scores.py": {"evaluate quick", "evaluate cnn", "leaderboard"},
-    "networks/cnn.py": of("cnn", *FIT) | BOARD,
-    "networks/head.py": of("quick", *FIT) | BOARD,
-    "backbones/efficientnet_lite.py": of("quick", *FIT) | BOARD | {"embed"},
+    "scores.py": FIGURES,
+    "yardsticks.py": FIGURES,
+    "networks/cnn.py": CNN,
+    "networks/head.py": HEADS,
+    "networks/finetune.py": set[str](),
+    "depthwise.py": set[str](),
+    "training.py": CNN,
+    "device.py": FITS | {"embed"},
+    "backbones/efficientnet_lite.py": HEADS | {"embed"},
     "records.py": FITS | {"pack", "preprocess", "embed"},
     "images.py": FITS | DATA,
     "plan.py": set[str](),
@@ -217,6 +292,21 @@ def test_changed_code_reruns_its_users_and_a_comment_nothing(
         assert scheduled(project) == expected
     finally:
         path.write_text(before)
+
+
+def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / CONFIG).read_text()
+    edit(project / CONFIG, default("train", seeds=[0, 5]))
+    try:
+        found = jobs(project)
+    finally:
+        (project / CONFIG).write_text(before)
+    fits = {("linear", f"seed5-fold{fold}") for fold in range(2)} | {("cnn", f"seed5-fold{fold}") for fold in range(2)}
+    for rule in ("train", "predict"):
+        assert {(w["experiment"], w["fit"]) for name, w in found if name == rule} == fits | {("whole", "seed5-all")}
+    rest = {f"{name} {w.get('experiment', '')}".strip() for name, w in found if name not in ("train", "predict", "all")}
+    assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
 
 
 def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
@@ -267,9 +357,10 @@ def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> Non
         (("--config", "competition=digit"), "no file config/competitions/digit.yaml (did you mean 'digits'?)"),
         (("--config", "competition=grocery"), "bring it with --config competition=grocery archive=PATH_OR_URL"),
         (("--config", "epoch=3"), "config/config.yaml: unknown key 'epoch'"),
-        (("--config", "run=[quik]"), "run: no experiment 'quik' (did you mean 'quick'?)"),
+        (("--config", "run=[linea]"), "no experiment 'linea' (did you mean 'linear'?)"),
+        (("--config", "run=[record]"), "ensembles.record: without a validation table, members need the same folds"),
         (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),
-        (("results/digits/quik/submission.csv",), "podium: no experiment 'quik' (did you mean 'quick'?)"),
+        (("results/digits/linea/submission.csv",), "podium: no experiment 'linea' (did you mean 'linear'?)"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_answered_in_one_line(
@@ -304,7 +395,8 @@ def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, s
             member = tarfile.TarInfo(f"flower_photos/{name}")
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    wanted = ["results/flowers/quick/submission.csv", "results/flowers/quick/scores.json"]
+    wanted = ["results/flowers/linear/submission.csv", "results/flowers/linear/scores.json"]
+    wanted += ["results/flowers/whole/submission.csv", "results/flowers/whole/scores.json"]
     snakemake(project, *wanted, "--config", "competition=flowers", f"archive={tmp_path / 'flowers.tgz'}")
     submission = pd.read_csv(project / wanted[0])
     assert list(submission.columns) == ["id", "label"]
@@ -313,3 +405,11 @@ def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, s
         "out_of_fold": 24,
         "test": len(submission),
     }
+    # A fit of all photos, and one beside it that leaves a fifth of them out as a yardstick.
+    folds = pd.read_csv(project / "data/flowers/folds5.csv")
+    scores = json.loads((project / wanted[3]).read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {
+        "held_out": (folds.fold == 0).sum(),
+        "test": len(submission),
+    }
+    assert sorted(path.name for path in (project / wanted[3]).parent.glob("seed*")) == ["seed0-all", "seed0-fold0"]

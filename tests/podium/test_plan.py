@@ -1,5 +1,6 @@
 """What the config means: which setting wins, what is refused, and what each rule is given."""
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -13,7 +14,7 @@ from conftest import ROOT, TABLES
 from podium.plan import Plan
 from podium.settings import ConfigError
 
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"run": ["linear"]}
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +42,11 @@ def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: A
 
 
 def job(**wildcards: str) -> SimpleNamespace:
-    return SimpleNamespace(**{"competition": "pets", "experiment": "quick", "fold": "0", **wildcards})
+    return SimpleNamespace(**{"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", **wildcards})
 
 
 REFUSED = {
-    "unknown key": (lambda c: c["experiments"]["quick"].update(epochs=3), "experiments.quick: unknown key 'epochs'"),
+    "unknown key": (lambda c: c["experiments"]["linear"].update(epochs=3), "experiments.linear: unknown key 'epochs'"),
     "unknown key of a rule": (
         lambda c: c["experiments"]["cnn"]["train"].update(cnn={"epoch": 3}),
         "experiments.cnn.train.cnn: unknown key 'epoch' (did you mean 'epochs'?)",
@@ -56,21 +57,40 @@ REFUSED = {
         "defaults.train.cnn.learning_rate: '1e-3' is not of type number (YAML reads 1e-3 as text: write 1.0e-3)",
     ),
     "true for a number": (lambda c: c["defaults"].update(size=True), "defaults.size: True is not of type integer"),
-    "out of range": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is less than the minimum of 2"),
+    "out of range": (lambda c: c["defaults"].update(folds=101), "defaults.folds: 101 is greater than the maximum"),
+    "one fold": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is not allowed"),
+    "no seeds": (lambda c: c["defaults"]["train"].update(seeds=[]), "defaults.train.seeds: "),
+    "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),
+    "a missing key of the device": (lambda c: c["device"].pop("threads"), "config.yaml: device: threads is missing"),
+    "a precision that is none": (lambda c: c["device"].update(precision="half"), "device.precision: 'half' is not one"),
+    "no threads": (lambda c: c["device"].update(threads=0), "device.threads: 0 is less than the minimum of 1"),
+    "an unknown member": (
+        lambda c: c.update(run=["mix"], ensembles={"mix": ["linear", "finetunes"]}),
+        "ensembles.mix: no experiment 'finetunes' (did you mean 'finetune'?)",
+    ),
+    "an ensemble in an ensemble": (
+        lambda c: c.update(run=["mix"], ensembles={"mix": ["linear", "pair"], "pair": ["linear", "cnn"]}),
+        "ensembles.mix: no experiment 'pair'",
+    ),
+    "an ensemble of one": (lambda c: c.update(ensembles={"mix": ["linear"]}), "ensembles.mix: ['linear'] is too short"),
+    "an ensemble that has the name of an experiment": (
+        lambda c: c.update(ensembles={"linear": ["cnn", "finetune"]}),
+        "ensembles.linear: there is an experiment of this name",
+    ),
     "unknown network": (
         lambda c: c["defaults"]["train"].update(network="mlp"),
         "defaults.train.network: 'mlp' is not one",
     ),
     "unknown backbone": (
-        lambda c: c["experiments"]["quick"].update(backbone="efficientnet_lite9"),
-        "experiments.quick.backbone: no backbone 'efficientnet_lite9' (did you mean",
+        lambda c: c["experiments"]["linear"].update(backbone="efficientnet_lite9"),
+        "experiments.linear.backbone: no backbone 'efficientnet_lite9' (did you mean",
     ),
     "a random view to predict": (lambda c: c["defaults"]["predict"].update(views=["crop-1"]), "'crop-1' is not one of"),
     "a missing key of the data": (lambda c: c.update(index={"strict": True}), "config.yaml: index.shards is missing"),
-    "a missing key": (lambda c: c["defaults"].pop("folds"), "experiments.quick (over defaults): folds is missing"),
+    "a missing key": (lambda c: c["defaults"].pop("folds"), "experiments.linear (over defaults): folds is missing"),
     "an experiment that is not there": (
-        lambda c: c.update(run=["quik"]),
-        "run: no experiment 'quik' (did you mean 'quick'?)",
+        lambda c: c.update(run=["linea"]),
+        "no experiment 'linea' (did you mean 'linear'?)",
     ),
     "no competition": (lambda c: c.pop("run"), "config/config.yaml: run is missing"),
 }
@@ -98,7 +118,7 @@ COMPETITIONS = {
     "a digest that is none": ({"sha256": "abc"}, "sha256: 'abc' does not match"),
     "no such archive": ({"archive": "nowhere.zip"}, "archive: no file or folder at nowhere.zip"),
     "no archive": ({}, "pets.yaml: archive: bring it with --config competition=pets archive=PATH_OR_URL"),
-    "an experiment that is not there": ({"run": ["more"]}, "run: no experiment 'more'"),
+    "an experiment that is not there": ({"archive": "pets.zip", "run": ["more"]}, "no experiment 'more'"),
 }
 
 
@@ -115,14 +135,14 @@ def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(p
     pets(project, archive="pets.zip", run=["cnn"], defaults={"folds": 3})
     assert plan().targets == ["results/pets/cnn/submission.csv", "results/pets/leaderboard.csv"]
     assert plan().folds(job()) == "data/pets/folds3.csv"
-    assert plan(run=["quick"]).targets[0] == "results/pets/quick/submission.csv"
+    assert plan(run=["linear"]).targets[0] == "results/pets/linear/submission.csv"
     changed = {"defaults": {**CONFIG["defaults"], "folds": 4}}
     assert plan(**changed).folds(job()) == "data/pets/folds4.csv"
 
 
 def test_the_submission_takes_the_suffix_of_the_sample(project: Path) -> None:
     pets(project, archive="pets.zip", submission={"sample": "sample.tsv"})
-    assert plan().targets[0] == "results/pets/quick/submission.tsv"
+    assert plan().targets[0] == "results/pets/linear/submission.tsv"
     with pytest.raises(ConfigError, match=r"the submission of pets is submission\.tsv"):
         plan().settings("submit", job(submission="submission.csv"))
 
@@ -131,6 +151,131 @@ def test_an_archive_from_the_command_line_leaves_the_digest_of_another_behind(pr
     pets(project, archive="https://example.org/a.zip", sha256="0" * 64)
     assert plan().settings("download", job()) == {"archive": "https://example.org/a.zip", "sha256": "0" * 64}
     assert plan(archive="pets.zip").settings("download", job()) == {"archive": "pets.zip", "sha256": None}
+
+
+JUDGED = ("validation", "test")
+
+
+def without_validation(project: Path) -> None:
+    tables = {split: table for split, table in TABLES.items() if split != "validation"}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": tables, "archive": "pets.zip"}))
+
+
+def fits(one: Plan, experiment: str = "linear") -> list[str]:
+    """The fits of an experiment, by the names of their folders."""
+    return [path.split("/")[3] for path in one.fits(job(experiment=experiment))]
+
+
+def with_folds(count: int, *seeds: int) -> Callable[[dict[str, Any]], object]:
+    def change(config: dict[str, Any]) -> None:
+        config["experiments"]["linear"]["folds"] = count
+        config["defaults"]["train"]["seeds"] = list(seeds) or [0]
+
+    return change
+
+
+def test_each_fold_is_left_out_by_one_fit_of_each_seed() -> None:
+    assert plan(with_folds(2)).fits(job()) == [
+        f"results/pets/linear/seed0-fold{fold}/predictions.csv" for fold in range(2)
+    ]
+    assert fits(plan(with_folds(2, 7, 3))) == ["seed7-fold0", "seed7-fold1", "seed3-fold0", "seed3-fold1"]
+    settings = plan(with_folds(2, 7, 3)).settings("train", job(fit="seed3-fold1"))
+    assert (settings["seed"], settings["fold"], settings["options"]["backbone"]) == (3, 1, "efficientnet_lite0")
+    predicted = plan(with_folds(2)).settings("predict", job(fit="seed3-fold1"))
+    assert (predicted["fold"], predicted["splits"]) == (1, ["train", "validation", "test"])
+    assert plan(with_folds(2, 7, 3)).settings("evaluate", job()) == {"seeds": [7, 3]}
+
+
+def test_without_folds_one_fit_of_all_photos_predicts_the_others() -> None:
+    one = plan(with_folds(0))
+    assert fits(one) == ["seed0-all"]
+    assert fits(plan(with_folds(0, 4, 5))) == ["seed4-all", "seed5-all"]
+    assert one.settings("train", job(fit="seed0-all"))["fold"] is None
+    predicted = one.settings("predict", job(fit="seed0-all"))
+    assert (predicted["fold"], predicted["splits"]) == (None, ["validation", "test"])
+    files = one.photos("predict", job(fit="seed0-all"))
+    assert files == embeddings(*(f"plain+zoom-flip/{split}-0" for split in JUDGED))
+    assert one.folds(job()) == "data/pets/folds5.csv"
+
+
+def test_without_folds_and_without_a_validation_table_a_fold_is_held_out_beside(project: Path) -> None:
+    without_validation(project)
+    one = plan(with_folds(0))
+    assert fits(one) == ["seed0-all", "seed0-fold0"]
+    assert fits(plan(with_folds(0, 1, 2))) == ["seed1-all", "seed1-fold0", "seed2-all", "seed2-fold0"]
+    assert one.settings("predict", job(fit="seed0-all"))["splits"] == ["test"]
+    held_out = one.settings("predict", job(fit="seed0-fold0"))
+    assert (held_out["fold"], held_out["splits"]) == (0, ["train"])
+    assert one.photos("predict", job(fit="seed0-fold0")) == embeddings("plain+zoom-flip+crop-1+crop-2/train-0")
+    assert one.settings("train", job(fit="seed0-fold0"))["fold"] == 0
+    assert fits(plan(with_folds(3))) == ["seed0-fold0", "seed0-fold1", "seed0-fold2"]
+
+
+def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
+    return lambda config: config.update(run=["mix"], ensembles={"mix": list(members), "other.one": ["linear", "cnn"]})
+
+
+def test_an_ensemble_has_the_outputs_of_an_experiment_and_the_predictions_of_its_members() -> None:
+    one = plan(ensemble("cnn", "linear"))
+    assert one.targets == ["results/pets/mix/submission.csv", "results/pets/leaderboard.csv"]
+    assert one.members(job(experiment="mix")) == [f"results/pets/{name}/predictions.csv" for name in ("cnn", "linear")]
+    assert one.settings("blend", job(experiment="mix")) == {"names": ["cnn", "linear"]}
+    assert one.fits(job(experiment="mix")) == []
+    assert one.settings("evaluate", job(experiment="mix")) == {"seeds": []}
+
+
+def test_the_patterns_tell_ensembles_from_everything_else() -> None:
+    one, none = plan(ensemble("cnn", "linear")), plan(lambda config: config.update(ensembles={}))
+    for name, is_ensemble in [("mix", True), ("other.one", True), ("mixed", False), ("other-one", False), ("m", False)]:
+        path = f"{name}/pooled.csv"
+        assert bool(re.fullmatch(f"({one.ensembles})/pooled.csv", path)) == is_ensemble
+        assert bool(re.fullmatch(f"({one.experiments})/pooled.csv", path)) != is_ensemble
+        assert not re.fullmatch(f"({none.ensembles})/pooled.csv", path)
+        assert re.fullmatch(f"({none.experiments})/pooled.csv", path)
+
+
+def test_members_of_one_yardstick_only(project: Path) -> None:
+    """A validation table measures all alike; without one, folds of another number hold other photos."""
+
+    def mixed(config: dict[str, Any]) -> None:
+        ensemble("linear", "finetune")(config)
+        config["experiments"]["finetune"]["folds"] = 0
+
+    assert plan(mixed).members(job(experiment="mix"))
+    without_validation(project)
+    assert plan(ensemble("linear", "cnn")).members(job(experiment="mix"))
+    with pytest.raises(ConfigError) as refused:
+        plan(mixed)
+    message = "ensembles.mix: without a validation table, members need the same folds (linear 5, finetune 0)"
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, 8), (3, 3), (64, 8)])
+def test_the_device_bounds_the_threads_and_only_large_networks_take_them_all(
+    threads: int | None, expected: int
+) -> None:
+    one = plan(lambda config: config["device"].update(threads=threads))
+    assert one.cores(8) == one.threads(job(experiment="finetune"), 8) == expected
+    assert one.threads(job(experiment="linear"), 8) == one.threads(job(experiment="cnn"), 8) == 1
+    assert one.cores(None) == one.threads(job(experiment="finetune"), None) == 1
+
+
+def test_what_fits_on_pixels_claims_the_gpu_and_the_memory_that_the_device_gives() -> None:
+    assert [plan().gpus(job(experiment=name)) for name in ("linear", "cnn", "finetune")] == [0, 1, 1]
+    assert plan().gpu_memory == 0
+    assert plan(lambda config: config["device"].update(gpu_memory=2048)).gpu_memory == 2048
+
+
+def test_the_device_s_precision_reaches_the_steps_and_nothing_else_of_it_does() -> None:
+    one = plan(lambda config: config["device"].update(precision="bfloat16", threads=2, gpu_memory=512))
+    for experiment in ("linear", "cnn", "finetune"):
+        settings = one.settings("train", job(experiment=experiment))
+        assert settings["options"]["precision"] == "bfloat16"
+        settings["options"]["precision"] = "auto"
+        assert settings == plan().settings("train", job(experiment=experiment))
+    views = {"backbone": "efficientnet_lite0", "views": "plain"}
+    assert one.settings("embed", job(**views)) == {**views, "views": ["plain"], "precision": "bfloat16"}
 
 
 def embeddings(*files: str) -> list[str]:

@@ -87,7 +87,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         ),
         ("defaults.size", "224", "defaults.size: '224' is not of type integer"),
         ("defaults.size", 4, "defaults.size: 4 is less than the minimum of 8"),
-        ("defaults.folds", 1, "defaults.folds: 1 is less than the minimum of 2"),
+        ("defaults.folds", 1, "defaults.folds: 1 is not allowed"),
         ("defaults.folds", True, "defaults.folds: True is not of type integer"),
         (
             "defaults.train.cnn.learning_rate",

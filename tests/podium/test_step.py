@@ -1,8 +1,10 @@
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -154,3 +156,107 @@ def test_progress_says_nothing_more_once_the_step_failed(caplog: pytest.LogCaptu
     with pytest.raises(ZeroDivisionError), Progress(1, "photos") as progress:
         progress.update(1 // 0)
     assert caplog.messages == []
+
+
+COUNT = '''
+import os, signal
+from pathlib import Path
+from podium.step import Output, Resume, run
+
+def count(source: Path, counted: Output, *, until: int, resume: Resume) -> None:
+    """Count, and say from where."""
+    resume.mkdir(exist_ok=True)
+    done = int((resume / "at").read_text()) if (resume / "at").exists() else 0
+    for number in range(done, until):
+        (resume / "at").write_text(str(number + 1))
+        if os.environ.get("DIE_AT") == str(number + 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if os.environ.get("FAIL_AT") == str(number + 1):
+            raise ValueError("no more")
+    counted.write_text(f"from {done} to {until}")
+
+if __name__ == "__main__":
+    run(count)
+'''
+
+
+@pytest.fixture
+def counter(tmp_path: Path) -> Path:
+    """A folder with a step that counts, beside a copy of the scripts, and its input."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "scripts/count.py").write_text(COUNT)
+    (tmp_path / "a.txt").write_text("a")
+    return tmp_path
+
+
+def counting(folder: Path, *arguments: str, until: int = 6, **environment: str) -> int:
+    flags = ["--source", "a.txt", "--counted", "out/counted.txt", "--until", str(until), *arguments]
+    # Without -B a file that changes within a second may keep its old bytecode.
+    command = [sys.executable, "-B", "scripts/count.py", *flags]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, check=False
+    ).returncode
+
+
+def left(folder: Path) -> list[str]:
+    """What stands beside the outputs, but for files that are not whole."""
+    return sorted(path.name for path in (folder / "out").iterdir() if not path.name.startswith(".partial"))
+
+
+@pytest.mark.parametrize(("how", "code"), [("DIE_AT", -signal.SIGKILL), ("FAIL_AT", 1)])
+def test_a_step_goes_on_where_it_was_killed_or_failed(counter: Path, how: str, code: int) -> None:
+    assert counting(counter, **{how: "2"}) == code
+    (kept,) = left(counter)
+    assert kept.startswith(".count-")
+    assert counting(counter, **{how: "4"}) == code
+    assert left(counter) == [kept]
+    assert counting(counter) == 0
+    assert left(counter) == ["counted.txt"]
+    assert (counter / "out/counted.txt").read_text() == "from 4 to 6"
+    assert counting(counter) == 0
+    assert (counter / "out/counted.txt").read_text() == "from 0 to 6"
+
+
+def another_input(folder: Path) -> None:
+    (folder / "a.txt").write_text("another")
+
+
+def another_code(folder: Path) -> None:
+    path = folder / "scripts/podium/training.py"
+    path.write_text(path.read_text() + "\n\nANOTHER = 1\n")
+
+
+@pytest.mark.parametrize("change", [another_input, another_code, None], ids=["input", "code", "setting"])
+def test_what_another_input_setting_or_code_left_is_not_gone_on_with(
+    counter: Path, change: Callable[[Path], None] | None
+) -> None:
+    assert counting(counter, DIE_AT="3") == -signal.SIGKILL
+    (before,) = left(counter)
+    if change:
+        change(counter)
+    until = 6 if change else 5
+    assert counting(counter, until=until, DIE_AT="2") == -signal.SIGKILL
+    (after,) = left(counter)
+    assert after != before
+    assert counting(counter, until=until) == 0
+    assert (counter / "out/counted.txt").read_text() == f"from 2 to {until}"
+
+
+def test_the_folder_is_no_flag(counter: Path) -> None:
+    command = [sys.executable, "scripts/count.py", "--help"]
+    said = subprocess.run(command, cwd=counter, capture_output=True, text=True, check=True).stdout
+    assert "--until" in said
+    assert "resume" not in said.lower()
+    assert counting(counter, "--resume", "folder") == 2
+
+
+def test_the_memory_limit_of_the_rule_reaches_the_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "PODIUM_GPU_MEMORY"):
+        monkeypatch.setenv(name, "before")
+    step._limit_libraries(None, 0)
+    assert os.environ["PODIUM_GPU_MEMORY"] == os.environ["OMP_NUM_THREADS"] == "before"
+    step._limit_libraries(3, 512)
+    assert os.environ["PODIUM_GPU_MEMORY"] == "512"
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "3"

@@ -35,7 +35,7 @@ rule index:
         "logs/{competition}/index.log",
     conda:
         "../envs/podium.yaml"
-    threads: workflow.cores or 1
+    threads: plan.cores(workflow.cores)
     params:
         settings=lambda w: plan.settings("index", w),
         code=plan.code("index"),
@@ -88,7 +88,7 @@ rule preprocess:
         "logs/{competition}/preprocess-{size}-{part}.log",
     conda:
         "../envs/podium.yaml"
-    threads: workflow.cores or 1
+    threads: plan.cores(workflow.cores)
     params:
         settings=lambda w: plan.settings("preprocess", w),
         code=plan.code("preprocess"),
@@ -106,9 +106,10 @@ rule embed:
         "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
     conda:
         "../envs/podium.yaml"
-    threads: workflow.cores or 1
+    threads: plan.cores(workflow.cores)
     resources:
         gpu=1,
+        gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("embed", w),
         code=lambda w: plan.code("embed", w),

@@ -1,21 +1,27 @@
-# One experiment: a model for each fold, and predictions for every photo that its model has not seen.
+# One experiment: a model for each fit, and predictions for every photo that its model has not seen. A fit is a seed
+# and the fold it leaves out, or `all`. An ensemble blends the predictions of experiments and looks like one of them.
 #
-#   pixels or embeddings, folds -> train -> predict -> pool
+#   pixels or embeddings, folds -> train -> predict -> pool --> calibrate
+#                                    members' predictions -> blend --^
 
 
 rule train:
-    """Fit one network, leaving one fold out."""
+    """Fit one network, on all training photos or leaving one fold out."""
     input:
         parts=lambda w: plan.photos("train", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:
-        model="results/{competition}/{experiment}/fold{fold}/model.keras",
-        history="results/{competition}/{experiment}/fold{fold}/history.csv",
+        model="results/{competition}/{experiment}/{fit}/model.keras",
+        history="results/{competition}/{experiment}/{fit}/history.csv",
     log:
-        "logs/{competition}/{experiment}/train-{fold}.log",
+        "logs/{competition}/{experiment}/train-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    threads: lambda w: plan.threads(w, workflow.cores)
+    resources:
+        gpu=plan.gpus,
+        gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("train", w),
         code=lambda w: plan.code("train", w),
@@ -24,18 +30,22 @@ rule train:
 
 
 rule predict:
-    """Predict, with one fold's model, the photos that it has not seen."""
+    """Predict, with one fit's model, the photos that it has not seen."""
     input:
-        model="results/{competition}/{experiment}/fold{fold}/model.keras",
+        model="results/{competition}/{experiment}/{fit}/model.keras",
         parts=lambda w: plan.photos("predict", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:
-        predictions="results/{competition}/{experiment}/fold{fold}/predictions.csv",
+        predictions="results/{competition}/{experiment}/{fit}/predictions.csv",
     log:
-        "logs/{competition}/{experiment}/predict-{fold}.log",
+        "logs/{competition}/{experiment}/predict-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    threads: lambda w: plan.threads(w, workflow.cores)
+    resources:
+        gpu=plan.gpus,
+        gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("predict", w),
         code=lambda w: plan.code("predict", w),
@@ -44,18 +54,59 @@ rule predict:
 
 
 rule pool:
-    """Join the folds' predictions: out of fold side by side, the rest averaged."""
+    """Join the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
     input:
-        folds=plan.fold_predictions,
+        fits=plan.fits,
         index="data/{competition}/index.csv",
         quarantine="data/{competition}/quarantine.csv",
     output:
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        pooled="results/{competition}/{experiment}/pooled.csv",
     log:
         "logs/{competition}/{experiment}/pool.log",
+    wildcard_constraints:
+        experiment=plan.experiments,
     conda:
         "../envs/podium.yaml"
     params:
         code=plan.code("pool"),
     script:
         "../scripts/pool.py"
+
+
+rule blend:
+    """Blend the predictions of several experiments."""
+    input:
+        members=plan.members,
+        index="data/{competition}/index.csv",
+    output:
+        pooled="results/{competition}/{experiment}/pooled.csv",
+        weights="results/{competition}/{experiment}/weights.csv",
+    log:
+        "logs/{competition}/{experiment}/blend.log",
+    wildcard_constraints:
+        experiment=plan.ensembles,
+    conda:
+        "../envs/podium.yaml"
+    params:
+        settings=lambda w: plan.settings("blend", w),
+        code=plan.code("blend"),
+    script:
+        "../scripts/blend.py"
+
+
+rule calibrate:
+    """Let the probabilities mean what they say: temperature scaling."""
+    input:
+        pooled="results/{competition}/{experiment}/pooled.csv",
+        index="data/{competition}/index.csv",
+    output:
+        predictions="results/{competition}/{experiment}/predictions.csv",
+        calibration="results/{competition}/{experiment}/calibration.json",
+    log:
+        "logs/{competition}/{experiment}/calibrate.log",
+    conda:
+        "../envs/podium.yaml"
+    params:
+        code=plan.code("calibrate"),
+    script:
+        "../scripts/calibrate.py"

@@ -8,6 +8,7 @@ rule evaluate:
     """Score one experiment's predictions on photos that its models were not fitted on."""
     input:
         predictions="results/{competition}/{experiment}/predictions.csv",
+        fits=plan.fits,
         index="data/{competition}/index.csv",
     output:
         scores="results/{competition}/{experiment}/scores.json",
@@ -18,6 +19,7 @@ rule evaluate:
     conda:
         "../envs/podium.yaml"
     params:
+        settings=lambda w: plan.settings("evaluate", w),
         code=plan.code("evaluate"),
     script:
         "../scripts/evaluate.py"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podium import archive as archives
+from podium.competition import format_table
 from podium.step import BadInput, Output, Progress, log, run
-from podium.tables import format_table
 
 RETRIES = 5
 CHUNK = 1 << 18

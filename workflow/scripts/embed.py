@@ -15,20 +15,19 @@ BATCH = 64
 def embed(pixels: Path, embeddings: Output, *, backbone: str, views: list[str], precision: str) -> None:
     """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
 
-    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the processor computes in it.
+    `precision` is `float32`, `bfloat16`, `float16`, or `auto`: what this machine is fastest in.
     """
     import tensorflow as tf
 
-    from podium import backbones
+    from podium import backbones, device
 
     photos = Pixels([pixels])
-    network = backbones.build(backbone, precision=precision)
+    network = backbones.build(backbone, policy=device.policy(precision))
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])]
     )
     def embedded(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-        batch = tf.cast(batch, tf.float32)
         return network(
             tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), [photos.size] * 2), training=False
         )

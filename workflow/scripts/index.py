@@ -13,8 +13,9 @@ import pandas as pd
 
 from podium import SPLITS, images
 from podium.archive import Archive
+from podium.competition import Table, archive_table, read_sample
 from podium.step import BadInput, Output, Progress, log, run
-from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, Table, archive_table, read_sample, write_csv
+from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 LISTED = ["id", "file", "label", "split", "reason"]
 

@@ -10,28 +10,35 @@ from podium.scores import METRICS
 from podium.step import Output, log, run
 from podium.tables import write_csv
 
+COLUMNS = {"": "value", "_low": "low", "_high": "high", "_seeds_mean": "seeds_mean", "_seeds_std": "seeds_std"}
+
 
 def leaderboard(scores: list[Path], leaderboard: Output, *, experiments: list[str], metric: str) -> None:
     """Compare the experiments by `metric`, the best first; each figure names its yardstick.
 
-    The order is that of the validation table where there is one, else of the out-of-fold predictions.
+    Each is judged by the validation table where there is one, else out of fold, else by its held-out fold;
+    figures of different yardsticks are not compared: one's experiments stand above the next one's.
     """
     rows = []
     for experiment, path in zip(experiments, scores, strict=True):
-        row = {"experiment": experiment}
-        for yardstick, figures in json.loads(path.read_text()).items():
+        found = json.loads(path.read_text())
+        row = {"experiment": experiment, "judged_by": next(name for name in JUDGES if name in found)}
+        for yardstick, figures in found.items():
             row |= {f"{yardstick}_photos": figures["photos"]}
             row |= {
                 f"{yardstick}_{name}{suffix}": figures[name][key]
                 for name in METRICS
-                for suffix, key in [("", "value"), ("_low", "low"), ("_high", "high")]
+                for suffix, key in COLUMNS.items()
+                if key in figures[name]
             }
         rows.append(row)
-    table = pd.DataFrame(rows)
-    judge = next(f"{yardstick}_{metric}" for yardstick in JUDGES if f"{yardstick}_{metric}" in table)
-    table = table.sort_values(judge, ascending=metric == "log_loss", kind="stable")
+    table, better = pd.DataFrame(rows), -1 if metric != "log_loss" else 1
+    place = [(JUDGES.index(row["judged_by"]), better * row[f"{row['judged_by']}_{metric}"]) for row in rows]
+    table = table.iloc[sorted(range(len(rows)), key=place.__getitem__)]
     write_csv(leaderboard, table)
-    log.info("best by %s: %s, %.4f", judge, table.experiment.iloc[0], table[judge].iloc[0])
+    for judge, group in table.groupby("judged_by", sort=False):
+        best = group.iloc[0]
+        log.info("best by %s_%s: %s, %.4f", judge, metric, best.experiment, best[f"{judge}_{metric}"])
 
 
 if __name__ == "__main__":

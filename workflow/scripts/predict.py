@@ -1,4 +1,4 @@
-"""Predict, with one fold's model, the photos that it has not seen."""
+"""Predict, with one fit's model, the photos that it has not seen."""
 
 import importlib
 from pathlib import Path
@@ -17,20 +17,24 @@ def predict(
     predictions: Output,
     *,
     network: str,
-    fold: int,
+    fold: int | None,
+    splits: list[str],
     views: list[str],
 ) -> None:
-    """Predict, with one fold's model, the photos that it has not seen, averaged over the views.
+    """Predict, with one fit's model, the photos of some splits that it has not seen, averaged over the views.
 
-    `parts` are the pixels or embeddings of all parts, in the index's order. The table holds the
-    probabilities of the fold left out, the validation photos where there are some, and the test photos.
+    `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos the
+    table holds the fold left out.
     """
-    photos, dealt = read_csv(index), read_csv(folds)
+    index_, dealt = read_csv(index), read_csv(folds)
+    photos = index_[index_.split.isin(splits)]
     unseen = (photos.split != "train").to_numpy(copy=True)
-    unseen[np.flatnonzero(~unseen)] = dealt.fold == fold
+    if "train" in splits:
+        unseen[np.flatnonzero(~unseen)] = dealt.fold == fold
     rows = np.flatnonzero(unseen)
     found = importlib.import_module(f"podium.networks.{network}").predict(model, parts, rows, views)
-    Predictions(photos.loc[rows, ["split", "id"]].reset_index(drop=True), classes(photos), found).write(predictions)
+    keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
+    Predictions(keys, classes(index_), found).write(predictions)
 
 
 if __name__ == "__main__":

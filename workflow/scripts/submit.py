@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from podium.archive import Archive
+from podium.competition import Sample, archive_table, check_submission, read_sample
 from podium.step import Output, log, run
-from podium.tables import Predictions, Sample, archive_table, check_submission, read_sample
+from podium.tables import Predictions
 
 
 def submit(

@@ -1,4 +1,4 @@
-"""Fit one network, leaving one fold out."""
+"""Fit one network, on all training photos or leaving one fold out."""
 
 import importlib
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from podium.networks import save
-from podium.step import Output, run
+from podium.step import Output, Resume, run
 from podium.tables import classes, read_csv, write_csv
 
 
@@ -19,21 +19,23 @@ def train(
     history: Output,
     *,
     network: str,
-    fold: int,
+    fold: int | None,
     seed: int,
     options: dict[str, Any],
+    resume: Resume,
 ) -> None:
-    """Fit one network, leaving one fold out.
+    """Fit one network, on all training photos or leaving one fold out.
 
     `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
     the network's own settings. `history` is a table of how the fit went.
     """
     photos = (index_ := read_csv(index))[index_.split == "train"]
     labels, dealt = classes(index_), read_csv(folds)
-    rows = np.flatnonzero(dealt.fold != fold)
+    rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out
     truth = np.searchsorted(labels, photos.label.to_numpy(str)[rows])
+    groups = dealt.group.to_numpy()[rows]
     fit = importlib.import_module(f"podium.networks.{network}").fit
-    fitted, progress = fit(parts, rows, truth, dealt.group.to_numpy()[rows], len(labels), seed=seed + fold, **options)
+    fitted, progress = fit(parts, rows, truth, groups, len(labels), seed=seed + (fold or 0), resume=resume, **options)
     save(fitted, labels, model)
     write_csv(history, progress)
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import subject
 from PIL import Image
 
-from podium.backbones import FAMILIES, build, efficientnet_lite
+from podium.backbones import build, efficientnet_lite
 
 # ImageNet classes, any of which is right: cats and a lynx; an espresso or a cup.
 RIGHT = {"chelsea": {281, 282, 285, 287}, "coffee": {967, 968}}
@@ -20,16 +20,16 @@ def pixels(name: str, size: int) -> np.ndarray:
     return np.asarray(subject(name).resize((size, size), Image.Resampling.BICUBIC), np.float32)[None]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", efficientnet_lite.VARIANTS)
 def test_recognises_real_photos(name: str) -> None:
-    network = efficientnet_lite.build(name, top=True)
+    network = efficientnet_lite.build(name, policy="float32", top=True)
     for photo, right in RIGHT.items():
         logits = network(pixels(photo, efficientnet_lite.VARIANTS[name].size)).numpy()[0]
         assert logits.argmax() in right
 
 
 def test_bfloat16_embeddings_point_the_same_way() -> None:
-    exact, fast = (build("efficientnet_lite0", precision=precision) for precision in ("float32", "bfloat16"))
+    exact, fast = (build("efficientnet_lite0", policy=policy) for policy in ("float32", "mixed_bfloat16"))
     photo = pixels("chelsea", 224)
     a, b = exact(photo).numpy()[0], fast(photo).numpy()[0]
     assert a.dtype == b.dtype == np.float32
@@ -41,7 +41,7 @@ def test_folding_matches_batch_norm_computed_apart() -> None:
     import keras
 
     raw = efficientnet_lite.read_weights(efficientnet_lite.weights_file("efficientnet_lite0"))
-    network = build("efficientnet_lite0")
+    network = build("efficientnet_lite0", policy="float32")
     photo = pixels("coffee", 64)
     folded = keras.Model(network.input, network.get_layer("stem_relu6").output)(photo).numpy()
     kernel = raw["_conv_stem.weight"].transpose(2, 3, 1, 0)

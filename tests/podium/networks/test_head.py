@@ -24,6 +24,7 @@ def embeddings(tmp_path: Path) -> tuple[Path, np.ndarray]:
 
 OPTIONS = {
     "seed": 0,
+    "resume": Path("unused"),
     "backbone": "efficientnet_lite0",
     "precision": "float32",
     "size": 32,

@@ -1,6 +1,7 @@
 """What every saved model promises: any size of uint8 photo, the same bytes, the same answers in a new process."""
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -11,11 +12,14 @@ import pytest
 from conftest import ROOT, SUBJECTS, photo
 
 from podium import images, pixels, views
-from podium.networks import cnn, head, save
+from podium.networks import cnn, finetune, head, save
 
 SIZE = 32
-CNN = {"size": SIZE, "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01, "label_smoothing": 0.0}
-CNN |= {"width": 8, "dropout": 0.0, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
+CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
+CNN |= {"label_smoothing": 0.0, "dropout": 0.0}
+FINETUNE = CNN | {"backbone": "efficientnet_lite0", "sizes": [32], "epochs": 2, "frozen": 40, "area": [0.3, 1.0]}
+FINETUNE |= {"rotation": 0.1, "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}
+CNN |= {"width": 8, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
 HEAD = {
     "backbone": "efficientnet_lite0",
     "precision": "float32",
@@ -46,19 +50,19 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         views=["plain", "flip"],
         precision="float32",
     )
-    return {"cnn": folder / "train-0.npy", "head": folder / "train-0.npz"}
+    return {"cnn": folder / "train-0.npy", "finetune": folder / "train-0.npy", "head": folder / "train-0.npz"}
 
 
 ROWS, TRUTH = np.arange(32), np.arange(32) % 4
-NETWORKS = [(cnn, CNN), (head, HEAD)]
+NETWORKS = [(cnn, CNN), (finetune, FINETUNE), (head, HEAD)]
 
 
-@pytest.mark.parametrize(("network", "options"), NETWORKS, ids=["cnn", "head"])
+@pytest.mark.parametrize(("network", "options"), NETWORKS, ids=["cnn", "finetune", "head"])
 def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Path], tmp_path: Path) -> None:
     part = parts[network.__name__.rpartition(".")[2]]
     paths = [tmp_path / f"{number}.keras" for number in range(2)]
     for path in paths:
-        model, history = network.fit([part], ROWS, TRUTH, ROWS, 4, seed=1, **options)
+        model, history = network.fit([part], ROWS, TRUTH, ROWS, 4, seed=1, resume=path.with_suffix(""), **options)
         save(model, list(SUBJECTS), path)
         assert len(history) >= 1
     found = network.predict(paths[0], [part], ROWS, ["plain"])
@@ -88,7 +92,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
 
     part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
     embed(parts["cnn"], part, backbone="efficientnet_lite0", views=["plain", "flip"], precision="bfloat16")
-    model, _ = head.fit([part], ROWS, TRUTH, ROWS, 4, seed=0, **options)
+    model, _ = head.fit([part], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **options)
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
     # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
@@ -96,32 +100,45 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     np.testing.assert_allclose(model.predict(stored, verbose=0), found, atol=1e-4)
 
 
-def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path]) -> None:
+def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path], tmp_path: Path) -> None:
     """A whole encoded photo through `preprocess`'s decoding and through the model: nearly the same probabilities."""
-    model, _ = head.fit([parts["head"]], ROWS, TRUTH, ROWS, 4, seed=0, **HEAD)
+    model, _ = head.fit([parts["head"]], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **HEAD)
     data = photo("chelsea", 300, side=97)
     whole = np.asarray(images.Image.open(images.io.BytesIO(data)))[None]
     np.testing.assert_allclose(model(whole).numpy(), model(images.decode(data, SIZE)[None]).numpy(), atol=0.02)
 
 
-def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, Path], tmp_path: Path) -> None:
-    fit = f"""
+FIT = """
 import sys, numpy
-sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from podium.networks import cnn, save
+from podium import networks
+from podium.networks import cnn, finetune
+seed, part, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 rows = numpy.arange(32)
-model, _ = cnn.fit([Path(sys.argv[2])], rows, rows % 4, rows, 4, seed=3, **{CNN!r})
-save(model, list("abcd"), Path(sys.argv[3]))
+for name, options in OPTIONS.items():
+    fit = {"cnn": cnn, "finetune": finetune}[name].fit
+    model, _ = fit([part], rows, rows % 4, rows, 4, seed=seed, resume=folder / name, **options)
+    networks.save(model, list("abcd"), folder / f"{name}.keras")
 """
-    paths = [tmp_path / f"{number}.keras" for number in range(2)]
-    for path in paths:
-        subprocess.run([sys.executable, "-c", fit, ROOT / "workflow/scripts", parts["cnn"], path], check=True)
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, Path], tmp_path: Path) -> None:
+    """With dropout, and whatever else is drawn, switched on; another seed gives other weights."""
+    options = {name: each | {"dropout": 0.2, "epochs": 2} for name, each in [("cnn", CNN), ("finetune", FINETUNE)]}
+    folders = [tmp_path / name for name in ("first", "second", "other")]
+    for folder, seed in zip(folders, (3, 3, 4), strict=True):
+        folder.mkdir()
+        command = [sys.executable, "-c", FIT.replace("OPTIONS", repr(options)), str(seed), parts["cnn"], folder]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")})
+    for name in options:
+        first, second, other = ((folder / f"{name}.keras").read_bytes() for folder in folders)
+        assert first == second, name
+        assert first != other, name
 
 
 def test_the_cnn_learns_and_its_views_are_averaged(parts: dict[str, Path], tmp_path: Path) -> None:
-    model, history = cnn.fit([parts["cnn"]], ROWS, TRUTH, ROWS, 4, seed=0, **(CNN | {"epochs": 30}))
+    options = CNN | {"epochs": 30}
+    model, history = cnn.fit([parts["cnn"]], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **options)
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = {view: cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}

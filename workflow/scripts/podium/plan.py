@@ -5,6 +5,7 @@ The only module that knows the config. All of it is checked when the plan is mad
 
 import csv
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,8 +18,11 @@ from podium.settings import ConfigError, Settings, check, check_complete, defaul
 
 COMPETITIONS = Path("config/competitions")
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
-DATA_BLOCKS = ("index", "split", "embed")
+PRETRAINED = ("head", "finetune")  # those on a backbone
+LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
+DATA_BLOCKS = ("index", "split")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
+HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick where there is no validation table
 
 
 class Plan:
@@ -27,12 +31,18 @@ class Plan:
     def __init__(self, config: Settings, given: Settings) -> None:
         """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
         check(config, "config", "config/config.yaml")
+        check_complete(config["device"], "device", "config/config.yaml: device")
         self._config, self._given = config, given
         self._competition = config["competition"]
         facts = self._facts(self._competition)
         self.archive_file(self._competition)
+        for name in set(config["ensembles"]) & set(config["experiments"]):
+            raise ConfigError(f"ensembles.{name}: there is an experiment of this name")
+        known = [*config["experiments"], *config["ensembles"]]
         for name in facts["run"]:
-            self._experiment(self._competition, name)
+            if name not in known:
+                raise ConfigError(f"run: no experiment '{name}'{instead(name, known)}")
+            self._check(self._competition, name)
         results = f"results/{self._competition}"
         self.targets = [f"{results}/{name}/{self._submission(self._competition)}" for name in facts["run"]]
         self.targets.append(f"{results}/leaderboard.csv")
@@ -50,10 +60,12 @@ class Plan:
             "embed": lambda: {
                 "backbone": wildcards.backbone,
                 "views": wildcards.views.split("+"),
-                **facts["embed"],
+                "precision": self._config["device"]["precision"],
             },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
+            "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
+            "evaluate": lambda: {"seeds": self._seeds(wildcards)},
             "submit": lambda: self._submit(layout, wildcards),
             "leaderboard": lambda: {"experiments": facts["run"], "metric": facts["metric"]},
         }
@@ -66,7 +78,7 @@ class Plan:
             experiment = self._experiment(wildcards.competition, wildcards.experiment)
             network = experiment["train"]["network"]
             also.append(f"podium.networks.{network}")
-            if network in EMBEDDED and rule == "train":
+            if network in PRETRAINED and rule == "train":
                 backbone = experiment["backbone"]
         if backbone:
             also.append(f"podium.backbones.{FAMILIES[backbone]}")
@@ -101,23 +113,54 @@ class Plan:
         return digest.hexdigest()
 
     def folds(self, wildcards: Any) -> str:
-        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
+        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"] or HELD_OUT
         return f"data/{wildcards.competition}/folds{count}.csv"
+
+    def threads(self, wildcards: Any, cores: int | None) -> int:
+        """The processor cores of `train` and `predict`."""
+        network = self._experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
+        return self.cores(cores) if network in LARGE else 1
+
+    def cores(self, cores: int | None) -> int:
+        """Those that Snakemake may use, or as many of them as `device` says."""
+        return min(cores or 1, self._config["device"]["threads"] or cores or 1)
+
+    def gpus(self, wildcards: Any) -> int:
+        """How many steps' worth of GPU `train` and `predict` claim, so that two never share one."""
+        network = self._experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
+        return 0 if network in EMBEDDED else 1
+
+    @property
+    def gpu_memory(self) -> int:
+        """The MB that a step may take of each GPU; 0 for no limit."""
+        return self._config["device"]["gpu_memory"] or 0
+
+    @property
+    def ensembles(self) -> str:
+        """A pattern of the ensembles' names, to tell their rule from the experiments'."""
+        return "|".join(map(re.escape, self._config["ensembles"])) or "(?!)"
+
+    @property
+    def experiments(self) -> str:
+        """A pattern of everything else, so that a wrong name is answered by us."""
+        return f"(?!(?:{self.ensembles})/)[^/]+"
+
+    def members(self, wildcards: Any) -> list[str]:
+        """The predictions that an ensemble blends."""
+        self._check(wildcards.competition, wildcards.experiment)
+        names = self._config["ensembles"][wildcards.experiment]
+        return [f"results/{wildcards.competition}/{name}/predictions.csv" for name in names]
 
     def photos(self, rule: str, wildcards: Any) -> list[str]:
         """The pixels or embeddings that `train` or `predict` reads, in the index's order.
 
         The views to train on have files of their own, so that other views to predict leave them as they are.
         """
-        experiment, facts = (
-            self._experiment(wildcards.competition, wildcards.experiment),
-            self._facts(wildcards.competition),
-        )
+        experiment = self._experiment(wildcards.competition, wildcards.experiment)
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
-        splits = ("train",) if rule == "train" else tuple(facts["tables"] or ("train", "test"))
         files = []
-        for split in (split for split in SPLITS if split in splits):
-            parts = [f"{split}-{shard}" for shard in range(facts["index"]["shards"])]
+        for split in ["train"] if rule == "train" else self._predicted(wildcards):
+            parts = [f"{split}-{shard}" for shard in range(self._facts(wildcards.competition)["index"]["shards"])]
             if experiment["train"]["network"] in EMBEDDED:
                 views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
                 files += [f"{pixels}/{experiment['backbone']}/{each}/{part}.npz" for each in views for part in parts]
@@ -125,12 +168,16 @@ class Plan:
                 files += [f"{pixels}/{part}.npy" for part in parts]
         return files
 
-    def fold_predictions(self, wildcards: Any) -> list[str]:
-        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"]
-        return [
-            f"results/{wildcards.competition}/{wildcards.experiment}/fold{fold}/predictions.csv"
-            for fold in range(count)
-        ]
+    def fits(self, wildcards: Any) -> list[str]:
+        """The predictions of each fit of an experiment, seed by seed; none for an ensemble."""
+        if wildcards.experiment in self._config["ensembles"]:
+            return []
+        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        fits = [f"fold{fold}" for fold in range(experiment["folds"])] or ["all"]
+        if not experiment["folds"] and not self._has_validation(wildcards.competition):
+            fits.append("fold0")
+        folder = f"results/{wildcards.competition}/{wildcards.experiment}"
+        return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
 
     def scores(self, wildcards: Any) -> list[str]:
         return [
@@ -159,16 +206,48 @@ class Plan:
 
     def _train(self, wildcards: Any) -> Settings:
         experiment = self._experiment(wildcards.competition, wildcards.experiment)
-        network, seed = experiment["train"]["network"], experiment["train"]["seed"]
+        network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
-        if network in EMBEDDED:
-            facts = self._facts(wildcards.competition)
-            options |= {"backbone": experiment["backbone"], "precision": facts["embed"]["precision"]}
-        return {"network": network, "fold": int(wildcards.fold), "seed": seed, "options": options}
+        options["precision"] = self._config["device"]["precision"]
+        if network in PRETRAINED:
+            options["backbone"] = experiment["backbone"]
+        return {"network": network, "fold": fold, "seed": seed, "options": options}
 
     def _predict(self, wildcards: Any) -> Settings:
-        experiment = self._experiment(wildcards.competition, wildcards.experiment)
-        return {"network": experiment["train"]["network"], "fold": int(wildcards.fold), **experiment["predict"]}
+        experiment, (_, fold) = self._experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
+        splits = self._predicted(wildcards)
+        return {"network": experiment["train"]["network"], "fold": fold, "splits": splits, **experiment["predict"]}
+
+    def _predicted(self, wildcards: Any) -> list[str]:
+        """The splits that hold photos which a fit has not seen and is asked for."""
+        alone = not self._experiment(wildcards.competition, wildcards.experiment)["folds"]
+        _, fold = _fit(wildcards)
+        own = ["train"] if fold is not None else []
+        others = [] if alone and fold is not None else list(self._facts(wildcards.competition)["tables"] or ["test"])
+        return [split for split in SPLITS if split in own or (split in others and split != "train")]
+
+    def _seeds(self, wildcards: Any) -> list[int]:
+        if wildcards.experiment in self._config["ensembles"]:
+            return []
+        return self._experiment(wildcards.competition, wildcards.experiment)["train"]["seeds"]
+
+    def _has_validation(self, competition: str) -> bool:
+        return "validation" in (self._facts(competition)["tables"] or {})
+
+    def _check(self, competition: str, name: str) -> None:
+        """Raises ConfigError unless this is an experiment, or an ensemble whose members one yardstick measures."""
+        members = self._config["ensembles"].get(name)
+        if members is None:
+            self._experiment(competition, name)
+            return
+        where = f"ensembles.{name}"
+        for member in members:
+            if member not in self._config["experiments"]:
+                raise ConfigError(f"{where}: no experiment '{member}'{instead(member, self._config['experiments'])}")
+        folds = {member: self._experiment(competition, member)["folds"] for member in members}
+        if not self._has_validation(competition) and len(set(folds.values())) > 1:
+            said = ", ".join(f"{member} {count}" for member, count in folds.items())
+            raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
 
     def _submit(self, layout: Settings, wildcards: Any) -> Settings:
         expected = self._submission(wildcards.competition)
@@ -191,16 +270,14 @@ class Plan:
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
         if "://" in (facts["archive"] or "") and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
-        for name in facts["run"]:
-            if name not in self._config["experiments"]:
-                raise ConfigError(f"run: no experiment '{name}'{instead(name, self._config['experiments'])}")
         return facts
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def _experiment(self, competition: str, name: str) -> Settings:
         """The complete settings of one experiment."""
         if name not in self._config["experiments"]:
-            raise ConfigError(f"no experiment '{name}'{instead(name, self._config['experiments'])}")
+            known = [*self._config["experiments"], *self._config["ensembles"]]
+            raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
         facts, where = self._facts(competition), f"experiments.{name}"
         settings = merge(merge(self._config["defaults"], facts["defaults"]), self._config["experiments"][name])
         check_complete(settings, "experiment", f"{where} (over defaults)")
@@ -228,9 +305,18 @@ def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]
     return [*([to_train] if len(more) < len(to_predict) else []), *([more] if more else [])]
 
 
+def _fit(wildcards: Any) -> tuple[int, int | None]:
+    """The seed of a fit and the fold that it leaves out, if any."""
+    seed, _, fold = wildcards.fit.partition("-")
+    return int(seed.removeprefix("seed")), None if fold == "all" else int(fold.removeprefix("fold"))
+
+
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:
     value, low, high = (float(row[f"{yardstick}_{metric}{end}"]) for end in ("", "_low", "_high"))
-    where = {"out_of_fold": "out of fold", "validation": "on the validation photos", "test": "on the held-out photos"}[
-        yardstick
-    ]
+    where = {
+        "out_of_fold": "out of fold",
+        "held_out": "on a held-out fold",
+        "validation": "on the validation photos",
+        "test": "on the test photos",
+    }[yardstick]
     return f"{value:.3f} ({low:.3f} to {high:.3f}) {where}"

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_su
 METRICS = ("accuracy", "macro_f1", "log_loss")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
+CALIBRATION_BINS = 15
 
 
 def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: int = 0) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: in
     among the predictions, as in scikit-learn. Intervals: Efron and Tibshirani, 1993, chapter 13.
     """
     predicted = probabilities.argmax(1)
-    losses = _losses(truth, probabilities)
+    losses = log_losses(truth, probabilities)
     random = np.random.default_rng(seed)
     replicates = []
     for _ in range(RESAMPLES):
@@ -33,18 +34,35 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: in
             )
         )
     low, high = np.quantile(replicates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
-    figures = (
-        accuracy_score(truth, predicted),
-        f1_score(truth, predicted, average="macro", zero_division=0),
-        losses.mean(),
-    )
+    values = point_scores(truth, probabilities)
     return {
         "photos": len(truth),
         **{
-            metric: {"value": float(value), "low": float(a), "high": float(b)}
-            for metric, value, a, b in zip(METRICS, figures, low, high, strict=True)
+            metric: {"value": values[metric], "low": float(a), "high": float(b)}
+            for metric, a, b in zip(METRICS, low, high, strict=True)
         },
     }
+
+
+def point_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
+    """The figures of `score` without their intervals."""
+    predicted = probabilities.argmax(1)
+    return {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0)),
+        "log_loss": float(log_losses(truth, probabilities).mean()),
+    }
+
+
+def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:
+    """The expected calibration error: how far confidence and accuracy lie apart, over 15 bins of confidence.
+
+    Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015; bins as in Guo et al., 2017.
+    """
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == truth
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, confidence - right, CALIBRATION_BINS)
+    return float(np.abs(gaps).sum() / len(truth))
 
 
 def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], labels: list[str]) -> pd.DataFrame:
@@ -55,7 +73,7 @@ def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], l
     return pd.DataFrame({"label": labels, **dict(zip(["precision", "recall", "f1", "photos"], figures, strict=True))})
 
 
-def _losses(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+def log_losses(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     """Minus the logarithm of the true class's probability, row by row; clipped as in scikit-learn's `log_loss`."""
     tiny = np.finfo(probabilities.dtype).eps
     normalised = probabilities.astype(np.float64) / probabilities.sum(1, keepdims=True, dtype=np.float64)

@@ -100,6 +100,8 @@ def _said(error: jsonschema.ValidationError) -> str:
         return f"{here}unknown key '{unknown}'{instead(str(unknown), known)}"
     if rule == "required":
         return f"{here}{next(key for key in wanted if key not in given)} is missing"
+    if rule == "not":
+        return f"{here}{given!r} is not allowed"
     if rule == "oneOf":
         return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
     if rule == "type":

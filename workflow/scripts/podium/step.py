@@ -1,14 +1,16 @@
-"""The one door between a rule and its function: arguments, log, threads, errors and atomic outputs.
+"""The one door between a rule and its function: arguments, log, limits, errors and atomic outputs.
 
 No TensorFlow. Only this module knows that Snakemake exists; without it, command-line flags are made
 from the function's signature.
 """
 
 import argparse
+import hashlib
 import inspect
 import logging
 import os
 import re
+import shutil
 import sys
 import time
 import traceback
@@ -20,6 +22,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import yaml
 
 Output = Annotated[Path, "output"]
+Resume = Annotated[Path, "resume"]  # a folder for what a killed step can go on from, given by `run`
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -33,15 +36,18 @@ def run(function: Callable[..., None]) -> None:
     job = getattr(sys.modules["__main__"], "snakemake", None)
     arguments = _from_rule(function, job) if job else vars(_parser(function).parse_args())
     _open_log(function.__name__, job)
-    _limit_libraries(job.threads if job else arguments.get("threads"))
+    _limit_libraries(job.threads if job else arguments.get("threads"), job.resources.get("gpu_memory") if job else None)
     started = time.perf_counter()
     log.info("started")
-    partial = {name: _beside(path) for name, path in arguments.items() if name in _outputs(function)}
+    partial = {name: _beside(path) for name, path in arguments.items() if name in _marked(function, "output")}
+    kept = {name: _resume_folder(function, arguments) for name in _marked(function, "resume")}
     try:
         _check_inputs(arguments, partial)
-        function(**{**arguments, **partial})
+        function(**{**arguments, **partial, **kept})
         for name, path in partial.items():
             path.replace(arguments[name])
+        for folder in kept.values():
+            shutil.rmtree(folder, ignore_errors=True)
     except BadInput as error:
         log.error("error: %s", error)
         sys.exit(1)
@@ -102,7 +108,7 @@ def _from_rule(function: Callable[..., None], job: Any) -> dict[str, Any]:
     given = {**dict(job.input.items()), **dict(job.output.items()), **job.params.get("settings", {})}
     if "threads" in hints:
         given["threads"] = job.threads
-    wanted = set(inspect.signature(function).parameters)
+    wanted = set(inspect.signature(function).parameters) - _marked(function, "resume")
     if wanted != set(given):
         raise TypeError(f"rule {job.rule} gives {sorted(given)}, {function.__name__} takes {sorted(wanted)}")
     return {name: _as_path(value, hints[name]) for name, value in given.items()}
@@ -123,15 +129,33 @@ def _check_inputs(arguments: dict[str, Any], outputs: Iterable[str]) -> None:
                 raise BadInput(f"{path}: no such file (--{name.replace('_', '-')})")
 
 
-def _outputs(function: Callable[..., None]) -> set[str]:
+def _marked(function: Callable[..., None], mark: str) -> set[str]:
+    """The parameters that are annotated as `Output` or as `Resume`."""
     hints = get_type_hints(function, include_extras=True)
-    return {name for name, hint in hints.items() if "output" in getattr(hint, "__metadata__", ())}
+    return {name for name, hint in hints.items() if mark in getattr(hint, "__metadata__", ())}
 
 
 def _beside(path: Path) -> Path:
     """Where an output is written until it is whole; the suffix stays, since some writers look at it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.with_name(f".partial-{path.name}")
+
+
+def _resume_folder(function: Callable[..., None], arguments: dict[str, Any]) -> Path:
+    """A folder beside the outputs for these very settings, input files and code; what others left is removed."""
+    outputs = sorted(_marked(function, "output"))
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(file.read_bytes())
+    for name in sorted(set(arguments) - set(outputs)):
+        for value in arguments[name] if isinstance(arguments[name], list) else [arguments[name]]:
+            state = value.stat() if isinstance(value, Path) and value.exists() else None
+            digest.update(f"{name} {value} {(state.st_size, state.st_mtime_ns) if state else ''}\n".encode())
+    folder = arguments[outputs[0]].parent / f".{function.__name__}-{digest.hexdigest()[:16]}"
+    for other in folder.parent.glob(f".{function.__name__}-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
 
 
 def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
@@ -141,6 +165,8 @@ def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
     )
     hints = get_type_hints(function)
     for name, parameter in inspect.signature(function).parameters.items():
+        if name in _marked(function, "resume"):
+            continue
         hint, required = hints[name], True
         if isinstance(hint, UnionType):  # X | None
             hint, required = get_args(hint)[0], False
@@ -149,7 +175,7 @@ def _parser(function: Callable[..., None]) -> argparse.ArgumentParser:
             "setting"
             if parameter.kind is parameter.KEYWORD_ONLY
             else "output file"
-            if name in _outputs(function)
+            if name in _marked(function, "output")
             else "input file"
         )
         if get_origin(hint) is list:
@@ -193,8 +219,10 @@ def _handler(descriptor: int, level: int, layout: str) -> logging.Handler:
     return handler
 
 
-def _limit_libraries(threads: int | None) -> None:
-    """What TensorFlow reads when it is imported, which steps do inside their function."""
+def _limit_libraries(threads: int | None, gpu_memory: int | None) -> None:
+    """What TensorFlow and `podium.device` read when they are imported, which steps do inside their function."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
+    if gpu_memory:
+        os.environ["PODIUM_GPU_MEMORY"] = str(gpu_memory)

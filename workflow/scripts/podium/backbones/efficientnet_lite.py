@@ -46,14 +46,14 @@ STEM, FEATURES, IMAGENET_CLASSES = 32, 1280, 1000
 BATCH_NORM_EPSILON = 1e-3
 
 
-def build(name: str, *, top: bool = False, precision: str = "float32") -> keras.Model:
+def build(name: str, *, policy: str, top: bool = False) -> keras.Model:
     """The pretrained network: pixels float or uint8 [n, h, w, 3] in 0..255 -> embeddings float32 [n, 1280].
 
-    With `top`, the ImageNet classifier follows: logits float32 [n, 1000]. `precision` is the type
-    that the convolutions compute in, `float32` or `bfloat16`; weights stay float32.
+    With `top`, the ImageNet classifier follows: logits float32 [n, 1000]. `policy` is the Keras dtype policy
+    of the convolutions; weights stay float32.
     """
     weights = _folded(read_weights(weights_file(name)))
-    model = _network(name, top, "float32" if precision == "float32" else f"mixed_{precision}")
+    model = _network(name, top, policy)
     for layer in model.layers:
         if layer.weights:
             layer.set_weights([weights[f"{layer.name}.kernel"], weights[f"{layer.name}.bias"]])

@@ -9,16 +9,15 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from podium import views as cuts
+from podium import training
 from podium.networks import for_any_size
 from podium.pixels import Pixels
-from podium.step import Progress
 
 STAGES = 3
-PREDICT_BATCH = 256
 
-Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+
+predict = training.predict
 
 
 def fit(
@@ -29,7 +28,9 @@ def fit(
     count: int,
     *,
     seed: int,
+    resume: Path,
     size: int,
+    precision: str,
     epochs: int,
     batch: int,
     learning_rate: float,
@@ -47,75 +48,47 @@ def fit(
     `width` is the channels of the first stage; `shift` and `zoom` are shares of the side, `rotation` of a
     turn, each the most that a training photo is moved. Returns the model and a row for each epoch.
     """
-    keras.utils.set_random_seed(seed)
-    tf.config.experimental.enable_op_determinism()
-    network = _network(size, count, width, dropout)
-    augment = keras.Sequential(_augmentation(shift, rotation, zoom, flip))
-    photos = Pixels(parts)
+    photos, targets = Pixels(parts), np.eye(count, dtype=np.float32)[truth]
 
-    def load(some: Ints) -> NDArray[np.uint8]:
-        return photos.read(rows[some])
+    def draw(some: Ints, *_: Any) -> tuple[Any, ...]:
+        return photos.read(rows[some]), targets[some]
 
-    def batch_of(some: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.ensure_shape(tf.numpy_function(load, [some], tf.uint8), [None, size, size, 3])
-        return augment(tf.cast(pixels, tf.float32), training=True), tf.one_hot(tf.gather(truth, some), count)
+    def prepare(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        pixels = tf.ensure_shape(pixels, [None, size, size, 3])
+        return tf.cast(pixels, tf.float32), tf.ensure_shape(targets, [None, count])
 
-    steps = -(-len(rows) // batch)
-    data = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed).batch(batch).map(batch_of).prefetch(2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, (epochs - 1) * steps, warmup_target=learning_rate, warmup_steps=steps
-    )
-    network.compile(
-        keras.optimizers.AdamW(schedule, weight_decay=weight_decay),
-        keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
-        metrics=["accuracy"],
-        steps_per_execution=8,
-        jit_compile=False,  # XLA is many times slower on a CPU
-    )
-    with Progress(epochs * len(rows), "photos") as progress:
-        says = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.update(len(rows)))
-        history = network.fit(data, epochs=epochs, shuffle=False, verbose=0, callbacks=[says]).history
-    table = pd.DataFrame(history)
-    table.insert(0, "epoch", range(1, epochs + 1))
-    return for_any_size(network, size), table
+    def build(policy: str) -> keras.Model:
+        network = _network(size, count, width, dropout, policy)
+        return keras.Sequential([network.input, *_augmentation(shift, rotation, zoom, flip), network])
+
+    feed = training.Feed(draw, (tf.uint8, tf.float32), prepare)
+    schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
+    trained, history = training.fit(build, feed, len(rows), schedule, seed=seed, precision=precision, resume=resume)
+    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
+    network = trained.layers[-1]
+    return for_any_size(keras.Model(network.input, probabilities(network.output)), size), history
 
 
-def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
-    """Probabilities float32 [n, classes] of these rows of the pixels, averaged over the views."""
-    network, photos = keras.models.load_model(model), Pixels(parts)
-
-    @tf.function(reduce_retracing=True)
-    def probabilities(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
-        side = tf.shape(batch)[1:3]
-        cut = tf.image.crop_and_resize(tf.cast(batch, tf.float32), boxes, tf.range(tf.shape(batch)[0]), side)
-        return network(tf.cast(tf.round(cut), tf.uint8), training=False)
-
-    found = []
-    for some, batch in photos.batches(rows, PREDICT_BATCH):
-        found.append(np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0))
-    return np.concatenate(found)
-
-
-def _network(size: int, count: int, width: int, dropout: float) -> keras.Model:
-    """Stages of one residual block each, the side halved and the channels doubled from one to the next."""
+def _network(size: int, count: int, width: int, dropout: float, policy: str) -> keras.Model:
+    """Logits; stages of one residual block each, the side halved and the channels doubled from one to the next."""
     inputs = keras.Input((size, size, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    x = _conv(x, width)
+    x = _conv(x, width, policy)
     for stage in range(STAGES):
         channels = width << stage
-        shortcut = keras.layers.Conv2D(channels, 1, use_bias=False)(x)
-        x = _conv(_conv(x, channels), channels)
-        x = keras.layers.Add()([x, shortcut])
+        shortcut = keras.layers.Conv2D(channels, 1, use_bias=False, dtype=policy)(x)
+        x = _conv(_conv(x, channels, policy), channels, policy)
+        x = keras.layers.Add(dtype=policy)([x, shortcut])
         if stage < STAGES - 1:
-            x = keras.layers.MaxPooling2D(padding="same")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
+            x = keras.layers.MaxPooling2D(padding="same", dtype=policy)(x)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
     x = keras.layers.Dropout(dropout)(x)
-    return keras.Model(inputs, keras.layers.Dense(count, activation="softmax")(x))
+    return keras.Model(inputs, keras.layers.Dense(count)(x))
 
 
-def _conv(x: Any, channels: int) -> Any:
-    x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False)(x)
-    return keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
+def _conv(x: Any, channels: int, policy: str) -> Any:
+    x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=policy)(x)
+    return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(dtype=policy)(x))
 
 
 def _augmentation(shift: float, rotation: float, zoom: float, flip: bool) -> list[keras.Layer]:

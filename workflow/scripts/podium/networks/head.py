@@ -38,6 +38,7 @@ def fit(
     count: int,
     *,
     seed: int,
+    resume: Path,  # noqa: ARG001 (it takes seconds)
     backbone: str,
     size: int,
     precision: str,
@@ -61,7 +62,7 @@ def fit(
     full_bias = np.full(count, bias.min() - ABSENT, np.float32)
     full_kernel[:, classes] = kernel / deviation[:, None]
     full_bias[classes] = bias - (mean / deviation) @ kernel
-    return _model(backbones.build(backbone, precision=precision), size, full_kernel, full_bias), history
+    return _model(backbone, precision, size, full_kernel, full_bias), history
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
@@ -114,9 +115,12 @@ def _logistic(features: Floats, truth: Ints, penalty: float) -> tuple[Ints, Floa
     return fitted.classes_, kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _model(frozen: "keras.Model", size: int, kernel: Floats, bias: Floats) -> "keras.Model":
+def _model(backbone: str, precision: str, size: int, kernel: Floats, bias: Floats) -> "keras.Model":
     import keras
 
+    from podium import device
+
+    frozen = backbones.build(backbone, policy=device.policy(precision))
     head = keras.layers.Dense(len(bias), activation="softmax", name=LAYER)
     model = for_any_size(keras.Model(frozen.input, head(frozen.output)), size)
     head.set_weights([kernel, bias])

@@ -1,0 +1,155 @@
+import re
+from pathlib import Path
+
+import pytest
+from conftest import write_zip
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from podium.archive import Archive
+from podium.competition import Table, archive_table, check_submission, format_table, parse_table, read_sample
+from podium.step import BadInput
+
+CELLS = st.text(st.sampled_from("ab,;\t\"' \r\nNA0é東\ufeff\0"), max_size=6) | st.text(max_size=8)
+
+
+def parsed(text: str, name: str = "t.csv") -> Table:
+    return parse_table(name, text.encode())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=5),
+    delimiter=st.sampled_from(",\t;"),
+    newline=st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_is_formatted_is_parsed_back(rows: list[tuple[str, str]], delimiter: str, newline: str) -> None:
+    cells = [list(row) for row in rows]
+    found = parsed(format_table(["file", "label"], cells, delimiter, newline))
+    assert (found.header, found.rows) == (["file", "label"], cells)
+    assert (found.delimiter, found.newline) == (delimiter, newline)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.binary(max_size=60) | CELLS.map(str.encode))
+def test_any_bytes_are_a_table_or_bad_input(data: bytes) -> None:
+    try:
+        found = parse_table("t.csv", data)
+    except BadInput as error:
+        assert str(error).startswith("t.csv: ")
+    else:
+        assert found.rows
+        assert {len(row) for row in found.rows} == {len(found.header)}
+
+
+@pytest.mark.parametrize(
+    "name, text, delimiter, header",
+    [
+        ("t.csv", "a,b\n1,2\n", ",", ["a", "b"]),
+        ("t.csv", "a\tb\n1,5\t2\n", "\t", ["a", "b"]),
+        ("t.tsv", "a;b\n1,5;2\n", ";", ["a", "b"]),
+        ("t.csv", "a b\n1\n", ",", ["a b"]),
+        ("t.tsv", "a\n1\n", "\t", ["a"]),
+        ("t.csv", "\ufeffa,b\n1,2\n", ",", ["a", "b"]),
+    ],
+)
+def test_the_header_tells_the_delimiter(name: str, text: str, delimiter: str, header: list[str]) -> None:
+    found = parsed(text, name)
+    assert (found.delimiter, found.header) == (delimiter, header)
+
+
+def test_rows_know_their_lines() -> None:
+    found = parsed('a,b\n1,2\n\n3,"4\n5"\n6,7')
+    assert found.rows == [["1", "2"], ["3", "4\n5"], ["6", "7"]]
+    # A row that spans lines counts where it ends.
+    assert found.lines == [2, 5, 6]
+    assert found.column("b") == ["2", "4\n5", "7"]
+    with pytest.raises(BadInput, match=re.escape("t.csv: no column 'c' (there are: a, b)")):
+        found.column("c")
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        (b"a,b\n1,2\n3\n", "line 3 has 1 cells, the header has 2"),
+        (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, the header has 2"),
+        (b"a,b\n1,2\ncr\xe8me,4\n", "line 3 is not UTF-8 text"),
+        (b"\xef\xbb\xbfa,b\n\xe9clair,2\n", "line 2 is not UTF-8 text"),
+        ("a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8 text"),
+        (b'a,b\n1,"2"x\n', "line 2: "),
+        (b'a,b\n1,"2\n', "line 2: "),
+        (b"a,b\n", "no rows"),
+        (b"", "no rows"),
+        (b"a,a\n1,2\n", "two columns of the same name in the header: a, a"),
+    ],
+)
+def test_a_broken_table_is_refused_by_line(data: bytes, message: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(f"t.csv: {message}")):
+        parse_table("t.csv", data)
+
+
+def test_a_table_that_is_not_in_the_archive_is_named_beside_those_that_are(tmp_path: Path) -> None:
+    archive = Archive(write_zip(tmp_path / "a.zip", {"a.csv": b"x\n1\n", "b.tsv": b"", "c.jpg": b""}))
+    assert archive_table(archive, "a.csv").rows == [["1"]]
+    with pytest.raises(BadInput, match=re.escape("d.csv: not in the archive (its tables: a.csv, b.tsv)")):
+        archive_table(archive, "d.csv")
+
+
+TEST = parsed("size,file\n9,a.jpg\n8,b.jpg\n7,c.jpg\n", "test.csv")
+
+
+@pytest.mark.parametrize(
+    "text, written",
+    [
+        ("file,label\nc.jpg,x\na.jpg,x\nb.jpg,x\n", 'file,label\nc.jpg,1\na.jpg,"2,3"\nb.jpg,4\n'),
+        (
+            "label\tfile\r\n\tc.jpg\r\n\ta.jpg\r\n\tb.jpg\r\n",
+            "label\tfile\r\n1\tc.jpg\r\n2,3\ta.jpg\r\n4\tb.jpg\r\n",
+        ),
+        ("Id,Class\nc.jpg,x\na.jpg,x\nb.jpg,x\n", 'Id,Class\nc.jpg,1\na.jpg,"2,3"\nb.jpg,4\n'),
+    ],
+)
+def test_a_submission_takes_the_form_and_order_of_the_sample(text: str, written: str) -> None:
+    sample = read_sample(parsed(text, "sample.csv"), "file", TEST)
+    found = sample.format(["1", "2,3", "4"])
+    assert found == written
+    check_submission("submission.csv", found.encode(), sample, ["1", "2,3", "4"])
+
+
+@pytest.mark.parametrize(
+    "rows, message",
+    [
+        ("a.jpg,x\nz.jpg,x\nb.jpg,x\n", "sample.csv: line 3: 'z.jpg' is not an id of test.csv, whose first is 'a.jpg'"),
+        ("a.jpg,x\nb.jpg,x\na.jpg,x\n", "sample.csv: line 4: 'a.jpg' stands there twice"),
+        ("a.jpg,x\nb.jpg,x\n", "test.csv: line 4: 'c.jpg' is not in sample.csv"),
+    ],
+)
+def test_a_sample_that_does_not_fit_the_test_table_is_refused(rows: str, message: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(message)):
+        read_sample(parsed(f"file,label\n{rows}", "sample.csv"), "file", TEST)
+
+
+def test_a_sample_of_other_than_two_columns_is_refused() -> None:
+    with pytest.raises(BadInput, match=re.escape("sample.csv: 3 columns (file, label, score)")):
+        read_sample(parsed("file,label,score\na.jpg,x,1\n", "sample.csv"), "file", TEST)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("id,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", "line 1: the header is 'id,label'"),
+        ("file\tlabel\na.jpg\tx\nb.jpg\tx\nc.jpg\ty\n", "line 1: the header is"),
+        ("file,label\na.jpg,x\nb.jpg,x\n", "'c.jpg' is missing after line 3"),
+        ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\nd.jpg,y\n", "line 5: 'd.jpg' is one row more than sample.csv has"),
+        ("file,label\na.jpg,x\nc.jpg,x\nb.jpg,y\n", "line 3: the id is 'c.jpg', sample.csv has 'b.jpg' there"),
+        ("file,label\na.jpg,x\nb.jpg,z\nc.jpg,\n", "line 3: 'z' is not a label of the training photos"),
+        ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,\n", "line 4: '' is not a label"),
+        ("file,label\na.jpg,x\nb.jpg\nc.jpg,y\n", "line 3 has 1 cells"),
+        ("file,label\n", "no rows"),
+    ],
+)
+def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: str, message: str) -> None:
+    sample = read_sample(parsed("file,label\na.jpg,x\nb.jpg,x\nc.jpg,x\n", "sample.csv"), "file", TEST)
+    check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, ["x", "y"])
+    with pytest.raises(BadInput, match=re.escape(f"submission.csv: {message}")):
+        check_submission("submission.csv", text.encode(), sample, ["x", "y"])

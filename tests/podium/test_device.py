@@ -1,0 +1,60 @@
+"""What a machine without a GPU computes with; each case in a process of its own, as a step is."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from podium import device
+
+REPORT = """
+import json, sys
+import tensorflow as tf
+from podium import device
+gpus = device.gpus()
+print(json.dumps({
+    "gpus": len(gpus),
+    "policies": [device.policy(precision) for precision in device.PRECISIONS],
+    "replicas": device.strategy().num_replicas_in_sync,
+    "sum": float(tf.reduce_sum(tf.ones([100]))),
+}))
+"""
+
+
+def reported(**environment: str) -> dict[str, object]:
+    hidden = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts"), "CUDA_VISIBLE_DEVICES": "-1", **environment}
+    done = subprocess.run([sys.executable, "-c", REPORT], env=hidden, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def test_a_memory_limit_without_a_gpu_changes_nothing() -> None:
+    limited = reported(PODIUM_GPU_MEMORY="512")
+    assert limited == reported()
+    assert limited["gpus"] == 0
+    assert limited["replicas"] == 1
+    assert limited["sum"] == 100
+
+
+@pytest.mark.parametrize(
+    ("precision", "policy"),
+    [("float32", "float32"), ("bfloat16", "mixed_bfloat16"), ("float16", "mixed_float16")],
+)
+def test_a_named_precision_is_a_policy_of_keras(precision: str, policy: str) -> None:
+    import keras
+
+    assert device.policy(precision) == policy
+    made = keras.dtype_policies.get(policy)
+    assert (made.compute_dtype, made.variable_dtype) == (precision, "float32")
+
+
+@pytest.mark.skipif(bool(device.gpus()), reason="a GPU decides here")
+def test_auto_is_bfloat16_where_the_processor_has_instructions_for_it() -> None:
+    lines = re.findall(r"^flags\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+    flags = set(lines[0].split()) if lines else set()
+    fast = "avx512_bf16" in flags or "amx_bf16" in flags
+    assert device.policy("auto") == ("mixed_bfloat16" if fast else "float32")

@@ -1,0 +1,192 @@
+"""What a step sees, and that a fit which is killed ends at the weights of one that is not."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+from conftest import ROOT, SUBJECTS, photo
+
+from podium import images, pixels, training
+from podium.networks import cnn, finetune
+
+SIZE, COUNT, EPOCHS = 32, 19, 5
+COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "learning_rate": 0.002}
+COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}
+# Everything that is drawn at random is switched on.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cnn": COMMON | {"width": 4, "shift": 0.1, "rotation": 0.05, "zoom": 0.1, "flip": True},
+    "finetune": COMMON
+    | {"backbone": "efficientnet_lite0", "sizes": [32], "frozen": 10, "area": [0.3, 1.0], "rotation": 0.1}
+    | {"light": 0.4, "colour": 0.1, "mixup": 0.5, "cutmix": 0.5},
+}
+# The epochs at whose end the process is killed, before or after its state is kept.
+KILLS = {"cnn": [(1, "before"), (3, "after"), (4, "after")], "finetune": [(1, "after")]}
+
+FIT = """
+import json, os, signal, sys
+from pathlib import Path
+import numpy as np
+from podium import training
+from podium.networks import cnn, finetune
+
+network, options, part, resume, kill, out = json.loads(sys.argv[1])
+keep = training._Backup.on_epoch_end
+
+def killed(self, epoch, logs=None):
+    for moment in ("before", "after"):
+        if kill == [epoch, moment]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if moment == "before":
+            keep(self, epoch, logs)
+
+training._Backup.on_epoch_end = killed
+rows = np.arange(19)
+fit = {"cnn": cnn, "finetune": finetune}[network].fit
+model, history = fit([Path(part)], rows, rows % 4, rows, 4, seed=3, resume=Path(resume), **options)
+np.savez(out, *model.get_weights())
+history.to_csv(f"{out}.csv", index=False)
+"""
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pixels of real photos of four subjects."""
+    path = tmp_path_factory.mktemp("training") / "train-0.npy"
+    decoded = [images.decode(photo(SUBJECTS[number % 4], number), SIZE) for number in range(COUNT)]
+    pixels.write(path, (COUNT, SIZE, SIZE, 3), decoded)
+    return path
+
+
+@pytest.mark.parametrize("network", ["cnn", "finetune"])
+def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part: Path, tmp_path: Path) -> None:
+    rows, options, out = np.arange(COUNT), OPTIONS[network], tmp_path / "fit.npz"
+    fit = {"cnn": cnn, "finetune": finetune}[network].fit
+    model, history = fit([part], rows, rows % 4, rows, 4, seed=3, resume=tmp_path / "whole", **options)
+    assert list(history.epoch) == [1, 2, 3, 4, 5]
+    for kill in [*KILLS[network], None]:
+        given = json.dumps([network, options, str(part), str(tmp_path / "resume"), kill, str(out)])
+        command = [sys.executable, "-c", FIT, given]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == (-signal.SIGKILL if kill else 0), done.stderr
+        assert out.exists() == (not kill)
+    with np.load(out) as found:
+        for ours, theirs in zip(found.values(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    pd.testing.assert_frame_equal(pd.read_csv(f"{out}.csv"), history, check_exact=True)
+
+
+def test_a_step_that_float16_skipped_is_not_repeated(
+    part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradients too large for float16 leave the weights alone; a fit that is through stays through all the same."""
+    scaled = keras.optimizers.LossScaleOptimizer
+    monkeypatch.setattr(keras.optimizers, "LossScaleOptimizer", lambda inner: scaled(inner, initial_scale=2.0**18))
+    rows, options = np.arange(COUNT), OPTIONS["cnn"] | {"precision": "float16", "epochs": 3, "dropout": 0.0}
+    fits = [cnn.fit([part], rows, rows % 4, rows, 4, seed=0, resume=tmp_path, **options) for _ in range(2)]
+    (first, before), (second, after) = fits
+    pd.testing.assert_frame_equal(after, before)
+    for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+TWO_DEVICES = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import tensorflow as tf
+
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from podium import device
+from podium.networks import finetune
+
+device.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+finetune.CLIP = None
+options, part, resume, out = json.loads(sys.argv[1])
+rows = np.arange(16)
+for number in range(2):  # the second one finds nothing left to do
+    model, history = finetune.fit([Path(part)], rows, rows % 4, rows, 4, seed=3, resume=Path(resume), **options)
+    np.savez(f"{out}{number}.npz", *model.get_weights())
+    history.to_csv(f"{out}{number}.csv", index=False)
+"""
+
+
+def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two halves of the processor stand for two GPUs. Gradients are clipped on each alone, so here they are not."""
+    options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 40, "dropout": 0.0, "mixup": 0.0, "cutmix": 0.0}
+    given = json.dumps([options, str(part), str(tmp_path / "two"), str(tmp_path / "fit")])
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    command = [sys.executable, "-c", TWO_DEVICES, given]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    monkeypatch.setattr(finetune, "CLIP", None)
+    rows = np.arange(16)
+    _, history = finetune.fit([part], rows, rows % 4, rows, 4, seed=3, resume=tmp_path / "one", **options)
+    first, second = (pd.read_csv(tmp_path / f"fit{number}.csv") for number in range(2))
+    np.testing.assert_allclose(first.loss, history.loss, rtol=1e-3)
+    pd.testing.assert_frame_equal(second, first)
+    with np.load(tmp_path / "fit0.npz") as before, np.load(tmp_path / "fit1.npz") as after:
+        for a, b in zip(before.values(), after.values(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def drawn(some: np.ndarray, random: np.random.Generator, epoch: int) -> tuple[Any, ...]:
+    """The numbers of a step's photos, its epoch, and a random number for each photo."""
+    return some, np.int64(epoch), random.random(len(some))
+
+
+FEED = training.Feed(drawn, (tf.int64, tf.int64, tf.float64), lambda *given: given)
+
+
+def seen(count: int, batch: int, epochs: int, done: int = 0, seed: int = 0) -> list[tuple[np.ndarray, ...]]:
+    """What the steps of all epochs but the first `done` see."""
+    schedule, steps = training.Schedule(epochs, batch, 0.1, 0, 0), max(count // batch, 1)
+    return list(training._batches(FEED, count, schedule, steps, done, seed).as_numpy_iterator())
+
+
+@pytest.mark.parametrize(
+    ("count", "batch", "sizes"),
+    [(19, 8, [8, 8]), (16, 8, [8, 8]), (5, 8, [5]), (1, 8, [1]), (3, 1, [1, 1, 1])],
+    ids=["the rest waits for another epoch", "even", "fewer than a batch", "one photo", "batches of one"],
+)
+def test_an_epoch_is_whole_batches_of_photos_that_each_stand_there_once(
+    count: int, batch: int, sizes: list[int]
+) -> None:
+    steps = seen(count, batch, epochs=6)
+    assert [len(some) for some, _, _ in steps] == sizes * 6
+    assert [int(epoch) for _, epoch, _ in steps] == [epoch for epoch in range(6) for _ in sizes]
+    for start in range(0, len(steps), len(sizes)):
+        together = np.concatenate([some for some, _, _ in steps[start : start + len(sizes)]])
+        assert len(set(together)) == len(together)
+    assert set(np.concatenate([some for some, _, _ in steps])) == set(range(count))
+
+
+def test_a_step_depends_on_the_seed_the_epoch_and_its_number_alone() -> None:
+    """Whichever epochs came before it in this process; and no two steps draw the same."""
+    whole = seen(19, 8, epochs=4)
+    for done in range(4):
+        for again, first in zip(seen(19, 8, epochs=4, done=done), whole[2 * done :], strict=True):
+            for a, b in zip(again, first, strict=True):
+                np.testing.assert_array_equal(a, b)
+    assert len({tuple(some) for some, _, _ in whole}) == len({tuple(random) for _, _, random in whole}) == 8
+    other = seen(19, 8, epochs=4, seed=1)
+    assert not any((a[2] == b[2]).any() for a, b in zip(other, whole, strict=True))
+
+
+@pytest.mark.parametrize("count", [5, 19])
+def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> None:
+    rows, options = np.arange(count), OPTIONS["cnn"] | {"epochs": 2}
+    model, history = cnn.fit([part], rows, rows % 4, rows, 4, seed=0, resume=tmp_path, **options)
+    assert list(history.epoch) == [1, 2]
+    assert np.isfinite(history.loss).all()
+    assert model(pixels.Pixels([part]).read(rows)).shape == (count, 4)

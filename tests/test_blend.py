@@ -1,0 +1,169 @@
+"""Weights that pay, fitted on photos other than those that they are judged by."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss
+
+from blend import blend
+from podium.tables import Predictions, write_csv
+from podium.yardsticks import judge
+
+LABELS = ["NA", "a,b", "c"]
+NAMES = ["first", "second", "third"]
+
+
+def made(seed: int, counts: dict[str, int], copies: int = 1) -> pd.DataFrame:
+    """An index of so many photos in each split, `copies` of each, of three classes."""
+    rows = [(split, f"{number}.jpg", number // copies) for split, count in counts.items() for number in range(count)]
+    index = pd.DataFrame(rows, columns=["split", "id", "number"])
+    index["label"] = np.random.default_rng(seed).choice(LABELS, len(index))
+    return index.assign(digest=index.split + index.number.map(str)).drop(columns="number")
+
+
+def member(seed: int, index: pd.DataFrame, **skill: float) -> Predictions:
+    """Predictions with so much skill on each split: 0 is noise, 3 is nearly always right."""
+    random, truth = np.random.default_rng(seed), index.label.map(LABELS.index).to_numpy()
+    logits = random.normal(size=(len(index), 3)) + index.split.map(skill).to_numpy()[:, None] * np.eye(3)[truth]
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return Predictions(index[["split", "id"]], LABELS, probabilities.astype(np.float32))
+
+
+def blended(folder: Path, index: pd.DataFrame, members: list[Predictions]) -> tuple[Predictions, np.ndarray]:
+    """The blend as it stands in its file, and the weights as they stand in theirs."""
+    write_csv(folder / "index.csv", index)
+    paths = [folder / f"{name}.csv" for name in NAMES]
+    for path, each in zip(paths, members, strict=True):
+        each.write(path)
+    blend(paths, folder / "index.csv", folder / "pooled.csv", folder / "weights.csv", names=NAMES)
+    weights = pd.read_csv(folder / "weights.csv")
+    assert list(weights.experiment) == NAMES
+    return Predictions.read(folder / "pooled.csv"), weights.weight.to_numpy()
+
+
+def loss(index: pd.DataFrame, probabilities: np.ndarray, split: str) -> float:
+    rows = (index.split == split).to_numpy()
+    return log_loss(index.label[rows], probabilities[rows], labels=LABELS)
+
+
+def plain(members: list[Predictions]) -> np.ndarray:
+    return np.mean([each.probabilities.astype(float) for each in members], axis=0)
+
+
+def test_a_good_member_is_found_among_noise(tmp_path: Path) -> None:
+    index = made(0, {"train": 300, "test": 90})
+    members = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 3.0, 0.0))]
+    found, weights = blended(tmp_path, index, members)
+    assert weights[1] > 0.8
+    assert weights.sum() == pytest.approx(1)
+    for split in ("train", "test"):
+        assert loss(index, found.probabilities, split) < loss(index, plain(members), split)
+    assert found.labels == LABELS
+    assert found.keys.equals(index[["split", "id"]])
+
+
+def test_rows_off_the_yardstick_are_the_mean_with_the_weights_of_the_file(tmp_path: Path) -> None:
+    index = made(0, {"train": 80, "validation": 60, "test": 50})
+    members = [member(n, index, train=1, validation=skill, test=1) for n, skill in enumerate((1.0, 3.0, 0.0))]
+    found, weights = blended(tmp_path, index, members)
+    assert len(set(weights)) > 1
+    by_hand = sum(w * each.probabilities.astype(float) for w, each in zip(weights, members, strict=True))
+    others = (index.split != "validation").to_numpy()
+    np.testing.assert_allclose(found.probabilities[others], by_hand[others], atol=1e-6)
+    np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "least"), [(5, 1), (12, 5), (40, 5)])
+def test_the_blend_is_never_worse_than_the_plain_mean_and_is_it_where_weights_do_not_pay(
+    tmp_path: Path, count: int, least: int
+) -> None:
+    """Members of equal skill: weights fitted to a few photos are fitted to noise, and mostly lose on others."""
+    kept = 0
+    for seed in range(10):
+        index = made(seed, {"train": count, "test": 10})
+        members = [member(10 * seed + n, index, train=1.5, test=1.5) for n in range(3)]
+        found, weights = blended(tmp_path, index, members)
+        assert loss(index, found.probabilities, "train") <= loss(index, plain(members), "train") + 1e-6
+        if len(set(weights)) == 1:
+            kept += 1
+            np.testing.assert_allclose(found.probabilities, plain(members), atol=1e-6)
+    assert kept >= least
+
+
+def weights_of_rows(found: Predictions, members: list[Predictions]) -> np.ndarray:
+    """The weights [n, members] that each row was blended with: three equations for three unknowns."""
+    sides = np.stack([each.probabilities.astype(float) for each in members], axis=2)
+    return np.linalg.solve(sides, found.probabilities.astype(float)[..., None])[..., 0]
+
+
+def test_labels_of_a_part_of_the_yardstick_do_not_change_its_own_rows(tmp_path: Path) -> None:
+    index = made(0, {"train": 100, "test": 10})
+    members = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 2.5, 2.0))]
+    before, weights = blended(tmp_path, index, members)
+    yardstick = judge(index, members[0])
+    part = yardstick.rows[yardstick.parts(5) == 2]
+    assert 10 < len(part) < 30
+    index.loc[part[:4], "label"] = index.label[part[:4]].map(lambda label: LABELS[LABELS.index(label) - 1])
+    after, changed = blended(tmp_path, index, members)
+    assert len(set(weights)) > 1 < len(set(changed))  # no plain mean
+    others = np.setdiff1d(np.arange(100), part)
+    np.testing.assert_array_equal(after.probabilities[part], before.probabilities[part])
+    assert (after.probabilities[others] != before.probabilities[others]).any()
+
+
+def test_copies_are_blended_with_the_same_weights(tmp_path: Path) -> None:
+    """Weights that were fitted on a photo would be judged on its copy."""
+    index = made(1, {"train": 80, "test": 10}, copies=4)
+    members = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 1.0, 1.2))]
+    found, _ = blended(tmp_path, index, members)
+    rounds = pd.DataFrame(np.round(weights_of_rows(found, members)[:80] * 25).astype(int))
+    assert (rounds.sum(axis=1) == 25).all()
+    assert 1 < len(rounds.drop_duplicates()) <= 5
+    assert (rounds.groupby(index.digest[:80]).nunique() == 1).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("counts", "chosen"),
+    [
+        ({"train": 60, "validation": 60, "test": 60}, 1),
+        ({"validation": 60, "test": 60}, 1),
+        ({"train": 60, "test": 60}, 0),
+    ],
+)
+def test_the_validation_table_decides_where_there_is_one_and_the_test_labels_never(
+    tmp_path: Path, counts: dict[str, int], chosen: int
+) -> None:
+    """Each member is good on one split alone; all labels are known."""
+    index = made(2, counts)
+    skills = [(3, 0, 0), (0, 3, 0), (0, 0, 3)]
+    members = [member(n, index, train=a, validation=b, test=c) for n, (a, b, c) in enumerate(skills)]
+    _, weights = blended(tmp_path, index, members)
+    assert weights.argmax() == chosen
+    assert weights[chosen] > 0.7
+
+
+def test_a_held_out_fold_decides_where_there_is_nothing_else(tmp_path: Path) -> None:
+    index = made(3, {"train": 120, "test": 30})
+    seen = (index.split == "test") | (index.index < 40)
+    whole = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 0.0, 3.0))]
+    members = [Predictions(index.loc[seen, ["split", "id"]], LABELS, each.probabilities[seen]) for each in whole]
+    members = [each._replace(keys=each.keys.reset_index(drop=True)) for each in members]
+    found, weights = blended(tmp_path, index, members)
+    assert weights.argmax() == 2
+    assert len(found.keys) == 70
+
+
+def test_a_member_on_all_photos_and_one_in_folds_meet_on_the_validation_table(tmp_path: Path) -> None:
+    """One has out-of-fold rows and the other has none; both answer for the validation and the test photos."""
+    index = made(4, {"train": 30, "validation": 60, "test": 20})
+    whole = [member(n, index, train=1, validation=skill, test=skill) for n, skill in enumerate((3.0, 0.0, 0.0))]
+    keys = index.loc[index.split != "train", ["split", "id"]].reset_index(drop=True)
+    alone = Predictions(keys, LABELS, whole[0].probabilities[30:])
+    for members in ([alone, *whole[1:]], [whole[1], alone, whole[2]]):
+        found, weights = blended(tmp_path, index, members)
+        assert weights.argmax() == [each is alone for each in members].index(True)
+        assert list(found.of("validation").keys.id) == list(index.id[index.split == "validation"])
+        by_hand = sum(w * each.of("test").probabilities for w, each in zip(weights, members, strict=True))
+        np.testing.assert_allclose(found.of("test").probabilities, by_hand, atol=1e-6)

@@ -1,0 +1,51 @@
+"""What this machine computes with: GPUs or processor cores, and in which precision. Needs TensorFlow.
+
+Limits that change no result come from the environment, as TensorFlow's own do: TF_NUM_INTRAOP_THREADS, and
+PODIUM_GPU_MEMORY, a number of MB that TensorFlow may take of each GPU. Without it memory grows as it is needed.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import tensorflow as tf
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, and Volta with its tensor cores
+SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
+
+
+@cache
+def gpus() -> list[tf.config.PhysicalDevice]:
+    """The GPUs that TensorFlow sees, limited before it takes their memory."""
+    found = tf.config.list_physical_devices("GPU")
+    limit = os.environ.get("PODIUM_GPU_MEMORY")
+    for gpu in found:
+        if limit:
+            tf.config.set_logical_device_configuration(gpu, [tf.config.LogicalDeviceConfiguration(int(limit))])
+        else:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    return found
+
+
+def strategy() -> tf.distribute.Strategy:
+    """All GPUs together where there are several."""
+    return tf.distribute.MirroredStrategy() if len(gpus()) > 1 else tf.distribute.get_strategy()
+
+
+def policy(precision: str) -> str:
+    """The Keras dtype policy for `float32`, `bfloat16`, `float16`, or `auto`: what this machine is fastest in."""
+    if precision == "auto":
+        precision = _fastest()
+    return precision if precision == "float32" else f"mixed_{precision}"
+
+
+def _fastest() -> str:
+    if not gpus():
+        info = Path("/proc/cpuinfo")
+        here = set(info.read_text().split()) if info.is_file() else set()
+        return "bfloat16" if here & {"avx512_bf16", "amx_bf16"} else "float32"
+    able = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus())
+    if able >= BFLOAT16_SINCE:
+        return "bfloat16"
+    return "float16" if able >= FLOAT16_SINCE or (6, 0) <= able != SLOW_FLOAT16 else "float32"

@@ -1,0 +1,68 @@
+"""The photos by which an experiment is judged, and what a figure on them is called. No TensorFlow."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from podium import JUDGES, SPLITS
+from podium.step import BadInput, log
+from podium.tables import Predictions
+
+
+class Yardstick(NamedTuple):
+    """Labelled photos that the models behind their predictions were not fitted on.
+
+    `rows` are their places in the predictions, `truth` their class numbers, -1 for a label that the model
+    cannot know; `photos` their rows of the index.
+    """
+
+    name: str
+    rows: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    photos: pd.DataFrame
+
+    def parts(self, count: int, seed: int = 0) -> NDArray[np.int64]:
+        """One of `count` parts for each photo, copies in the same one."""
+        order = np.random.default_rng(seed).permutation(self.photos.digest.nunique())
+        return order[self.photos.digest.factorize()[0]] % count
+
+
+def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]:
+    """All yardsticks that these predictions have; copies of training photos on the other splits do not count."""
+    places = pd.Series(range(len(predictions.keys)), pd.MultiIndex.from_frame(predictions.keys))
+    number = {label: place for place, label in enumerate(predictions.labels)}
+    fitted = set(index.digest[index.split == "train"])
+    found = []
+    for split in SPLITS:
+        own = index[index.split == split]
+        predicted = places.reindex(pd.MultiIndex.from_frame(own[["split", "id"]])).to_numpy()
+        labelled = (own.label != "").to_numpy() & ~np.isnan(predicted)
+        counts = labelled & ((split == "train") | ~own.digest.isin(fitted).to_numpy())
+        name = split
+        if split == "train":
+            name = "out_of_fold" if labelled.all() else "held_out"
+        if copies := labelled.sum() - counts.sum():
+            log.warning("%d %s photos are copies of training photos and do not count", copies, name)
+        if counts.any():
+            own = own[counts].reset_index(drop=True)
+            truth = own.label.map(lambda label: number.get(label, -1)).to_numpy(np.int64)
+            found.append(Yardstick(name, predicted[counts].astype(np.int64), truth, own))
+    return found
+
+
+def judge(index: pd.DataFrame, predictions: Predictions) -> Yardstick:
+    """The yardstick that decides what is fitted to predictions, of the photos whose label the model can know.
+
+    Raises BadInput where there is no such photo.
+    """
+    by_name = {each.name: each for each in yardsticks(index, predictions)}
+    for chosen in (by_name[name] for name in JUDGES if name in by_name):
+        known = chosen.truth >= 0
+        if known.any():
+            photos = chosen.photos[known].reset_index(drop=True)
+            return Yardstick(chosen.name, chosen.rows[known], chosen.truth[known], photos)
+    raise BadInput(
+        "no photo to judge by: all of the validation table are copies of training photos or of other classes"
+    )
