@@ -1,10 +1,14 @@
 """A fold's model comes from the other folds alone; together with `predict`, which sees only what it left out."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from conftest import ROOT
 
 from podium.networks import head
 from podium.tables import Predictions, write_csv
@@ -43,7 +47,14 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
     """Trains without a fold, or on all photos, and gives the kernel of the head."""
     paths = [folder / each for each in ("index.csv", "folds.csv", "model.keras", "history.csv")]
     train(
-        [folder / "train-0.npz"], *paths, network="head", fold=fold, seed=0, options=OPTIONS, resume=folder / "resume"
+        [folder / "train-0.npz"],
+        *paths,
+        network="head",
+        fold=fold,
+        seed=0,
+        deterministic=False,
+        options=OPTIONS,
+        resume=folder / "resume",
     )
     return head._weights(folder / "model.keras")[0]
 
@@ -125,3 +136,14 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
     write_csv(folder / "index.csv", index)
     fit(folder)
     assert (predicted(folder, 1, list(SPLITS)).probabilities.argmax(1) == 0).all()
+
+
+def test_by_hand_and_deterministically_it_writes_the_same_model(folder: Path) -> None:
+    fit(folder)
+    files = {name: folder / name for name in ("index.csv", "folds.csv", "history.csv")}
+    command = [sys.executable, ROOT / "workflow/scripts/train.py", "--parts", folder / "train-0.npz"]
+    for name, path in files.items():
+        command += [f"--{name.removesuffix('.csv')}", path]
+    command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
+    subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)
+    assert (folder / "again.keras").read_bytes() == (folder / "model.keras").read_bytes()

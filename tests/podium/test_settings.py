@@ -100,7 +100,11 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
             "defaults.train.cnn.learning_rate: 0 is less than or equal",
         ),
         ("defaults.train.cnn.flip", 1, "defaults.train.cnn.flip: 1 is not of type boolean"),
-        ("defaults.train.network", "resnet", "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'cnn']"),
+        (
+            "defaults.train.network",
+            "resnet",
+            "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'cnn']",
+        ),
         ("defaults.predict.views", ["crop-1"], "defaults.predict.views.0: 'crop-1' is not one of"),
         ("defaults.train.head.views", ["crop-0"], "defaults.train.head.views.0: 'crop-0' does not match"),
         ("defaults.predict.views", ["plain"] * 2, "defaults.predict.views: ['plain', 'plain'] has non-unique elements"),

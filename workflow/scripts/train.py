@@ -21,14 +21,20 @@ def train(
     network: str,
     fold: int | None,
     seed: int,
+    deterministic: bool,
     options: dict[str, Any],
     resume: Resume,
 ) -> None:
     """Fit one network, on all training photos or leaving one fold out.
 
     `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
-    the network's own settings. `history` is a table of how the fit went.
+    the network's own settings. `history` is a table of how the fit went. On a CPU two fits of one seed are the
+    same anyway; on a GPU with `deterministic` only.
     """
+    if deterministic:
+        from podium import device
+
+        device.compute_deterministically()
     photos = (index_ := read_csv(index))[index_.split == "train"]
     labels, dealt = classes(index_), read_csv(folds)
     rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out

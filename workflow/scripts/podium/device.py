@@ -28,6 +28,11 @@ def gpus() -> list[tf.config.PhysicalDevice]:
     return found
 
 
+def compute_deterministically() -> None:
+    """From now on operations that have a faster way with another rounding each time do without it."""
+    tf.config.experimental.enable_op_determinism()
+
+
 def strategy() -> tf.distribute.Strategy:
     """All GPUs together where there are several."""
     return tf.distribute.MirroredStrategy() if len(gpus()) > 1 else tf.distribute.get_strategy()

@@ -211,7 +211,8 @@ class Plan:
         options["precision"] = self._config["device"]["precision"]
         if network in PRETRAINED:
             options["backbone"] = experiment["backbone"]
-        return {"network": network, "fold": fold, "seed": seed, "options": options}
+        deterministic = self._config["device"]["deterministic"]
+        return {"network": network, "fold": fold, "seed": seed, "deterministic": deterministic, "options": options}
 
     def _predict(self, wildcards: Any) -> Settings:
         experiment, (_, fold) = self._experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
