@@ -1,11 +1,10 @@
 """Fitting networks on pixels, and predicting with them: what all networks but `head` share. Needs TensorFlow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import h5py
 import keras
 import numpy as np
 import pandas as pd
@@ -77,7 +76,7 @@ def fit(
             jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
         )
         resume.mkdir(parents=True, exist_ok=True)
-        backup = _Backup(resume, seed)
+        backup = _Backup(resume)
         done = backup.restore(network)
     if done:
         log.info("goes on behind epoch %d of %d", done, schedule.epochs)
@@ -120,44 +119,34 @@ def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Flo
 
 
 class _Backup(keras.callbacks.Callback):
-    """Keeps weights, optimizer and the number of epochs behind them, in one file that is whole at every moment.
+    """Keeps all variables and the number of epochs behind them, in one file that is whole at every moment.
 
-    Keras's own `BackupAndRestore` writes the number to a second file: a kill between the two repeats an epoch.
+    The states of dropout and of augmentation layers are among them. Keras's own `BackupAndRestore` writes the
+    number to a second file, so that a kill between the two repeats an epoch, and leaves those states out.
     """
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._state = folder / "state.weights.h5"
-        self._partial = folder / "partial.weights.h5"
-        self._seed = seed
+        self._state, self._partial = folder / "state.npz", folder / "partial.npz"
 
     def restore(self, network: keras.Model) -> int:
         """Epochs that the kept state has behind it."""
         network.optimizer.build(network.trainable_variables)
         if not self._state.exists():
             return 0
-        network.load_weights(self._state)
-        with h5py.File(self._state) as file:
-            return int(file.attrs["epochs"])
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 (Keras's signature)
-        """The random numbers of dropout and augmentation layers start anew, so that they need not be kept."""
-        for number, generator in enumerate(_generators(self.model)):
-            state = np.random.SeedSequence([self._seed, epoch, number]).generate_state(2)
-            generator.state.assign(state.astype(np.uint32))
+        with np.load(self._state) as kept:
+            for number, variable in enumerate(_variables(network)):
+                variable.assign(kept[f"arr_{number}"])
+            return int(kept["epochs"])
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 (Keras's signature)
-        self.model.save_weights(self._partial, overwrite=True)
-        with h5py.File(self._partial, "a") as file:
-            file.attrs["epochs"] = epoch + 1
+        values = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
+        np.savez(self._partial, *values, epochs=epoch + 1)
         self._partial.replace(self._state)
 
 
-def _generators(layer: keras.Layer) -> Iterator[keras.random.SeedGenerator]:
-    """The random generators of a layer and of all layers in it."""
-    yield from (value for value in vars(layer).values() if isinstance(value, keras.random.SeedGenerator))
-    for inner in getattr(layer, "layers", []):
-        yield from _generators(inner)
+def _variables(network: keras.Model) -> list[keras.Variable]:
+    return [*network.variables, *network.optimizer.variables]
 
 
 def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.Optimizer:

@@ -9,7 +9,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from podium import training
+from podium import device, training
 from podium.networks import for_any_size
 from podium.pixels import Pixels
 
@@ -62,6 +62,8 @@ def fit(
         return keras.Sequential([network.input, *_augmentation(shift, rotation, zoom, flip), network])
 
     feed = training.Feed(draw, (tf.uint8, tf.float32), prepare)
+    if precision == "auto" and not device.gpus():
+        precision = "float32"  # convolutions this small gain nothing from bfloat16 on a CPU
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
     trained, history = training.fit(build, feed, len(rows), schedule, seed=seed, precision=precision, resume=resume)
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
