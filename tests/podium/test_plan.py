@@ -262,7 +262,7 @@ def test_the_device_bounds_the_threads_and_only_large_networks_take_them_all(
 
 
 def test_what_fits_on_pixels_claims_the_gpu_and_the_memory_that_the_device_gives() -> None:
-    assert [plan().gpus(job(experiment=name)) for name in ("linear", "cnn", "finetune")] == [0, 1, 1]
+    assert [plan().gpus(job(experiment=name)) for name in ("linear", "cnn", "finetune")] == [0, 0, 1]
     assert plan().gpu_memory == 0
     assert plan(lambda config: config["device"].update(gpu_memory=2048)).gpu_memory == 2048
 

@@ -126,9 +126,9 @@ class Plan:
         return min(cores or 1, self._config["device"]["threads"] or cores or 1)
 
     def gpus(self, wildcards: Any) -> int:
-        """How many steps' worth of GPU `train` and `predict` claim, so that two never share one."""
+        """How many GPUs `train` and `predict` claim, so that two large networks never share one."""
         network = self._experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
-        return 0 if network in EMBEDDED else 1
+        return int(network in LARGE)
 
     @property
     def gpu_memory(self) -> int:
