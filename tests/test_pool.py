@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from pool import pool
 
@@ -76,3 +77,10 @@ def test_test_photos_that_could_not_be_read_get_the_share_of_each_class(
     assert list(found.keys.split[-2:]) == ["test", "test"]
     assert found.probabilities[-2:] == pytest.approx(np.tile([1 / 6, 2 / 6, 3 / 6], (2, 1)))
     assert "2 test photos could not be read and get the training prior; the first is x9" in caplog.text
+
+
+def test_a_test_photo_that_no_fit_predicted_stops_it(tmp_path: Path) -> None:
+    there = ~((INDEX.split == "test") & (INDEX.id == "x0"))
+    with pytest.raises(BadInput, match="no prediction for the test photo x0"):
+        pooled(tmp_path, [rows & there for rows in FOLDS], [])
+    assert not (tmp_path / "pooled.csv").exists()

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from podium.step import Output, log, run
+from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions, classes, mean, read_csv
 
 
@@ -17,6 +17,9 @@ def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output) -> Non
     """
     photos, unread = read_csv(index), read_csv(quarantine)
     found = mean([Predictions.read(path) for path in fits], photos)
+    wanted = pd.MultiIndex.from_frame(photos.loc[photos.split == "test", ["split", "id"]])
+    if len(lost := wanted[~wanted.isin(pd.MultiIndex.from_frame(found.keys))]):
+        raise BadInput(f"{fits[0]}: no prediction for the test photo {lost[0][1]}")
     unread = unread[unread.split == "test"]
     if len(unread):
         labels = classes(photos)
