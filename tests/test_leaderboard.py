@@ -28,7 +28,7 @@ def ranked(folder: Path, metric: str, yardsticks: set[str]) -> pd.DataFrame:
         }
         paths.append(folder / f"{experiment}.json")
         paths[-1].write_text(json.dumps(scores))
-    leaderboard(paths, folder / "leaderboard.csv", experiments=list(FIGURES), metric=metric)
+    leaderboard(paths, folder / "leaderboard.csv", experiments=list(FIGURES), teachers={}, metric=metric)
     return read_csv(folder / "leaderboard.csv")
 
 
@@ -80,7 +80,7 @@ def test_figures_of_different_yardsticks_are_not_compared(tmp_path: Path, caplog
         figures = {metric: {"value": value, "low": value, "high": value} for metric in METRICS}
         paths.append(tmp_path / f"{name}.json")
         paths[-1].write_text(json.dumps({yardstick: {"photos": 10, **figures}}))
-    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=list(reached), metric="accuracy")
+    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=list(reached), teachers={}, metric="accuracy")
     found = read_csv(tmp_path / "leaderboard.csv")
     assert list(found.experiment) == ["elsewhere", "better", "folds", "lucky", "worse"]
     assert list(found.judged_by) == [reached[name][0] for name in found.experiment]
@@ -91,19 +91,21 @@ def test_figures_of_different_yardsticks_are_not_compared(tmp_path: Path, caplog
     ]
 
 
-def test_several_seeds_give_two_more_columns(tmp_path: Path) -> None:
+def test_several_seeds_give_two_more_columns_and_teachers_one(tmp_path: Path) -> None:
     figure = {"value": 0.9, "low": 0.8, "high": 0.95}
     seeds = {"seeds_mean": 0.85, "seeds_std": 0.02}
     for name, more in [("one", {}), ("three", seeds)]:
         scores = {"out_of_fold": {"photos": 10, **dict.fromkeys(METRICS, figure | more)}}
         (tmp_path / f"{name}.json").write_text(json.dumps(scores))
     paths = [tmp_path / "one.json", tmp_path / "three.json"]
-    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=["one", "three"], metric="accuracy")
+    taught = {"three": ["one", "other"]}
+    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=["one", "three"], teachers=taught, metric="accuracy")
     found = pd.read_csv(tmp_path / "leaderboard.csv").set_index("experiment")
     for metric in METRICS:
         columns = [f"out_of_fold_{metric}_seeds_mean", f"out_of_fold_{metric}_seeds_std"]
         assert list(found.loc["three", columns]) == [0.85, 0.02]
         assert found.loc["one", columns].isna().all()
+    assert list(found.teachers.fillna("")) == ["", "one other"]
 
 
 def test_equals_keep_the_order_of_the_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from podium.networks import head
+from podium.networks import cnn, head
 from podium.tables import Predictions, write_csv
 from predict import predict
 from train import train
@@ -45,13 +45,17 @@ def folder(tmp_path: Path) -> Path:
 
 def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
     """Trains without a fold, or on all photos, and gives the kernel of the head."""
-    paths = [folder / each for each in ("index.csv", "folds.csv", "model.keras", "history.csv")]
     train(
         [folder / "train-0.npz"],
-        *paths,
+        folder / "index.csv",
+        folder / "folds.csv",
+        [],
+        folder / "model.keras",
+        folder / "history.csv",
         network="head",
         fold=fold,
         seed=0,
+        sharpness=1.0,
         deterministic=False,
         options=OPTIONS,
         resume=folder / "resume",
@@ -128,6 +132,34 @@ def test_without_a_fold_to_leave_out_every_photo_counts(folder: Path) -> None:
         assert (fit(folder, None) != before).any()
 
 
+def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their mean, squared; behind the training photos, each with its own row of the pixels."""
+    given: dict[str, np.ndarray] = {}
+
+    def fit(_: list[Path], rows: np.ndarray, targets: np.ndarray, groups: np.ndarray, **__: object) -> None:
+        given.update(rows=rows, targets=targets, groups=groups)
+        raise InterruptedError
+
+    monkeypatch.setattr(cnn, "fit", fit)
+    asked = [("train", 3), ("train", 4), ("test", 5), ("validation", 1)]  # in no order
+    keys = pd.DataFrame([[split, f"{number}.jpg"] for split, number in asked], columns=["split", "id"])
+    said = np.array([[[0.6, 0.4, 0.0]] * 4, [[0.2, 0.8, 0.0]] * 4], np.float32)
+    said[1, 2] = [0.0, 0.0, 1.0]  # of test photo 5 the other teacher says something else
+    for number, probabilities in enumerate(said):
+        Predictions(keys, LABELS, probabilities).write(folder / f"{number}.csv")
+    names = ["train-0.npz", "index.csv", "folds.csv", "0.csv", "1.csv", "model.keras", "history.csv"]
+    part, index, folds, *teachers, model, history = (folder / name for name in names)
+    options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
+    with pytest.raises(InterruptedError):
+        train([part], index, folds, teachers, model, history, network="cnn", **options)
+    # Fold 1 left out are 3, 4, 5, 15, 16 and 17 of 24 training photos; 4 validation photos stand behind these.
+    labelled = [number for number in range(24) if number // 3 % 4 != 1]
+    assert given["rows"].tolist() == [*labelled, 3, 4, 24 + 1, 24 + 4 + 5]
+    np.testing.assert_array_equal(given["targets"][:18].argmax(1), np.array(labelled) % 3)
+    mean = np.array([[0.4, 0.6, 0.0]] * 3 + [[0.3, 0.2, 0.5]])
+    np.testing.assert_allclose(given["targets"][18:], mean**2 / (mean**2).sum(1, keepdims=True), atol=1e-6)
+
+
 def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path) -> None:
     """Two classes, one of a single photo: the fold that leaves it out is fitted on one class alone."""
     index = pd.read_csv(folder / "index.csv", keep_default_na=False)
@@ -145,5 +177,6 @@ def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> No
     for name, path in files.items():
         command += [f"--{name.removesuffix('.csv')}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
+    command += ["--sharpness", "1", "--teachers"]
     subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)
     np.testing.assert_allclose(head._weights(folder / "again.keras")[0], kernel, atol=1e-3)

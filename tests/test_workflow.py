@@ -310,6 +310,31 @@ def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> Non
     assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
 
 
+def test_a_pupil_trains_on_what_its_teachers_label_and_every_page_says_so(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / CONFIG).read_text()
+    pupil = {"train": {"network": "cnn", "teachers": ["cnn"], "cnn": {"dropout": 0.1}}}
+    edit(project / CONFIG, top("experiments", pupil=pupil))
+    given = (*ARCHIVE, "run=[pupil]")
+    try:
+        said = snakemake(project, "--cores", "all", *given)
+        assert "pupil/submission.csv   macro f1" in said
+        assert "; also trained on photos without labels, as cnn label them" in said
+        board = pd.read_csv(project / RESULTS / "leaderboard.csv")
+        assert list(board.teachers) == ["cnn"]
+        # Half of 31 readable photos are left out; behind the other half stand these, 8 validation and 7 test photos.
+        folds = pd.read_csv(project / "data/pets/folds2.csv").fold
+        for fold in range(2):
+            log = (project / f"logs/pets/pupil/train-seed0-fold{fold}.log").read_text()
+            assert f"trains also on {(folds == fold).sum() + 8 + 7} photos that its teachers label" in log
+        edit(project / CONFIG, default("train", sharpness=1.0))
+        assert scheduled(project, *given) == of("pupil", *FIT) | BOARD
+        assert scheduled(project) == BOARD  # of the others' own run
+    finally:
+        (project / CONFIG).write_text(before)
+        snakemake(project, "--cores", "all", *ARCHIVE)
+
+
 def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
     project, _ = finished
     later = time.time() + 10

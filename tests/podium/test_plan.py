@@ -45,6 +45,10 @@ def job(**wildcards: str) -> SimpleNamespace:
     return SimpleNamespace(**{"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", **wildcards})
 
 
+def teachers(config: dict[str, Any], experiment: str, *names: str) -> None:
+    config["experiments"][experiment]["train"]["teachers"] = list(names)
+
+
 REFUSED = {
     "unknown key": (lambda c: c["experiments"]["linear"].update(epochs=3), "experiments.linear: unknown key 'epochs'"),
     "unknown key of a rule": (
@@ -76,6 +80,26 @@ REFUSED = {
     "an ensemble that has the name of an experiment": (
         lambda c: c.update(ensembles={"linear": ["cnn", "finetune"]}),
         "ensembles.linear: there is an experiment of this name",
+    ),
+    "a teacher that is not there": (
+        lambda c: c.update(run=["student"]) or teachers(c, "student", "finetunes"),
+        "experiments.student.train.teachers: no experiment 'finetunes' (did you mean 'finetune'?)",
+    ),
+    "a teacher of a linear head": (
+        lambda c: teachers(c, "linear", "cnn"),
+        "experiments.linear.train.teachers: the network head takes no teachers",
+    ),
+    "a teacher that is taught": (
+        lambda c: c.update(run=["finetune"]) or teachers(c, "finetune", "student"),
+        "experiments.finetune.train.teachers: 'student' has teachers itself",
+    ),
+    "its own teacher": (
+        lambda c: c.update(run=["cnn"]) or teachers(c, "cnn", "cnn"),
+        "experiments.cnn.train.teachers: 'cnn' has teachers itself",
+    ),
+    "a teacher with other folds": (
+        lambda c: c.update(run=["student"]) or teachers(c, "student", "finetune", "cnn"),
+        "experiments.student.train.teachers: a teacher needs the same folds ('cnn' has 5, student 0)",
     ),
     "unknown network": (
         lambda c: c["defaults"]["train"].update(network="mlp"),
@@ -209,6 +233,37 @@ def test_without_folds_and_without_a_validation_table_a_fold_is_held_out_beside(
     assert one.photos("predict", job(fit="seed0-fold0")) == embeddings("plain+zoom-flip+crop-1+crop-2/train-0")
     assert one.settings("train", job(fit="seed0-fold0"))["fold"] == 0
     assert fits(plan(with_folds(3))) == ["seed0-fold0", "seed0-fold1", "seed0-fold2"]
+
+
+def test_a_pupil_reads_what_its_teachers_fits_predicted_who_left_out_the_same(project: Path) -> None:
+    def change(config: dict[str, Any], folds: int = 0) -> None:
+        config["run"] = ["pupil"]
+        config["defaults"]["folds"] = folds
+        config["experiments"] = {
+            "pupil": {"train": {"network": "cnn", "teachers": ["linear", "cnn"], "sharpness": 3.0}},
+            "linear": {"train": {"seeds": [1, 2]}},
+            "cnn": {"train": {"network": "cnn"}},
+        }
+
+    def files(one: Plan, fit: str) -> tuple[list[str], list[str]]:
+        wildcards = job(experiment="pupil", fit=fit)
+        found = [path.removeprefix("results/pets/") for path in one.teachers(wildcards)]
+        return found, [Path(path).stem for path in one.photos("train", wildcards)]
+
+    def predictions(fit: str) -> list[str]:
+        return [f"{name}-{fit}/predictions.csv" for name in ("linear/seed1", "linear/seed2", "cnn/seed0")]
+
+    one = plan(change)
+    assert files(one, "seed0-all") == (predictions("all"), ["train-0", "validation-0", "test-0"])
+    folds = plan(lambda config: change(config, 4))
+    assert files(folds, "seed0-fold3") == (predictions("fold3"), ["train-0", "validation-0", "test-0"])
+    assert one.settings("train", job(experiment="pupil"))["sharpness"] == 3
+    assert one.teachers(job(experiment="cnn")) == []
+    assert one.photos("train", job(experiment="cnn")) == ["data/pets/224px/train-0.npy"]
+    without_validation(project)
+    one = plan(change)
+    assert files(one, "seed0-all") == (predictions("all"), ["train-0", "test-0"])
+    assert files(one, "seed0-fold0") == (predictions("fold0"), ["train-0"])  # only the fold left out was predicted
 
 
 def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:

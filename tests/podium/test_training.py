@@ -19,6 +19,7 @@ from podium import images, pixels, training
 from podium.networks import cnn, finetune
 
 SIZE, COUNT, EPOCHS = 32, 19, 5
+ONE_HOT = np.eye(4, dtype=np.float32)
 COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "learning_rate": 0.002}
 COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}
 # Everything that is drawn at random is switched on.
@@ -49,9 +50,9 @@ def killed(self, epoch, logs=None):
             keep(self, epoch, logs)
 
 training._Backup.on_epoch_end = killed
-rows = np.arange(19)
+rows, one_hot = np.arange(19), np.eye(4, dtype=np.float32)
 fit = {"cnn": cnn, "finetune": finetune}[network].fit
-model, history = fit([Path(part)], rows, rows % 4, rows, 4, seed=3, resume=Path(resume), **options)
+model, history = fit([Path(part)], rows, one_hot[rows % 4], rows, seed=3, resume=Path(resume), **options)
 np.savez(out, *model.get_weights())
 history.to_csv(f"{out}.csv", index=False)
 """
@@ -70,7 +71,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part: Path, tmp_path: Path) -> None:
     rows, options, out = np.arange(COUNT), OPTIONS[network], tmp_path / "fit.npz"
     fit = {"cnn": cnn, "finetune": finetune}[network].fit
-    model, history = fit([part], rows, rows % 4, rows, 4, seed=3, resume=tmp_path / "whole", **options)
+    model, history = fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / "whole", **options)
     assert list(history.epoch) == [1, 2, 3, 4, 5]
     for kill in [*KILLS[network], None]:
         given = json.dumps([network, options, str(part), str(tmp_path / "resume"), kill, str(out)])
@@ -92,7 +93,7 @@ def test_a_step_that_float16_skipped_is_not_repeated(
     scaled = keras.optimizers.LossScaleOptimizer
     monkeypatch.setattr(keras.optimizers, "LossScaleOptimizer", lambda inner: scaled(inner, initial_scale=2.0**18))
     rows, options = np.arange(COUNT), OPTIONS["cnn"] | {"precision": "float16", "epochs": 3, "dropout": 0.0}
-    fits = [cnn.fit([part], rows, rows % 4, rows, 4, seed=0, resume=tmp_path, **options) for _ in range(2)]
+    fits = [cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path, **options) for _ in range(2)]
     (first, before), (second, after) = fits
     pd.testing.assert_frame_equal(after, before)
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
@@ -113,9 +114,9 @@ from podium.networks import finetune
 device.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 finetune.CLIP = None
 options, part, resume, out = json.loads(sys.argv[1])
-rows = np.arange(16)
+rows, one_hot = np.arange(16), np.eye(4, dtype=np.float32)
 for number in range(2):  # the second one finds nothing left to do
-    model, history = finetune.fit([Path(part)], rows, rows % 4, rows, 4, seed=3, resume=Path(resume), **options)
+    model, history = finetune.fit([Path(part)], rows, one_hot[rows % 4], rows, seed=3, resume=Path(resume), **options)
     np.savez(f"{out}{number}.npz", *model.get_weights())
     history.to_csv(f"{out}{number}.csv", index=False)
 """
@@ -131,7 +132,7 @@ def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: 
     assert done.returncode == 0, done.stderr[-2000:]
     monkeypatch.setattr(finetune, "CLIP", None)
     rows = np.arange(16)
-    _, history = finetune.fit([part], rows, rows % 4, rows, 4, seed=3, resume=tmp_path / "one", **options)
+    _, history = finetune.fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / "one", **options)
     first, second = (pd.read_csv(tmp_path / f"fit{number}.csv") for number in range(2))
     np.testing.assert_allclose(first.loss, history.loss, rtol=1e-3)
     pd.testing.assert_frame_equal(second, first)
@@ -186,7 +187,7 @@ def test_a_step_depends_on_the_seed_the_epoch_and_its_number_alone() -> None:
 @pytest.mark.parametrize("count", [5, 19])
 def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> None:
     rows, options = np.arange(count), OPTIONS["cnn"] | {"epochs": 2}
-    model, history = cnn.fit([part], rows, rows % 4, rows, 4, seed=0, resume=tmp_path, **options)
+    model, history = cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path, **options)
     assert list(history.epoch) == [1, 2]
     assert np.isfinite(history.loss).all()
     assert model(pixels.Pixels([part]).read(rows)).shape == (count, 4)

@@ -11,6 +11,7 @@ rule train:
         parts=lambda w: plan.photos("train", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
+        teachers=plan.teachers,
     output:
         model="results/{competition}/{experiment}/{fit}/model.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",

@@ -13,16 +13,26 @@ from podium.tables import write_csv
 COLUMNS = {"": "value", "_low": "low", "_high": "high", "_seeds_mean": "seeds_mean", "_seeds_std": "seeds_std"}
 
 
-def leaderboard(scores: list[Path], leaderboard: Output, *, experiments: list[str], metric: str) -> None:
+def leaderboard(
+    scores: list[Path],
+    leaderboard: Output,
+    *,
+    experiments: list[str],
+    teachers: dict[str, list[str]],
+    metric: str,
+) -> None:
     """Compare the experiments by `metric`, the best first; each figure names its yardstick.
 
     Each is judged by the validation table where there is one, else out of fold, else by its held-out fold;
-    figures of different yardsticks are not compared: one's experiments stand above the next one's.
+    figures of different yardsticks are not compared: one's experiments stand above the next one's. `teachers` names,
+    for each that trained on photos without labels, the experiments that labelled these.
     """
     rows = []
     for experiment, path in zip(experiments, scores, strict=True):
         found = json.loads(path.read_text())
         row = {"experiment": experiment, "judged_by": next(name for name in JUDGES if name in found)}
+        if teachers:
+            row["teachers"] = " ".join(teachers.get(experiment, []))
         for yardstick, figures in found.items():
             row |= {f"{yardstick}_photos": figures["photos"]}
             row |= {

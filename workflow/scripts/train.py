@@ -5,22 +5,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from podium.networks import save
-from podium.step import Output, Resume, run
-from podium.tables import classes, read_csv, write_csv
+from podium.step import Output, Resume, log, run
+from podium.tables import Predictions, classes, mean, read_csv, write_csv
+
+Floats = NDArray[np.float32]
 
 
 def train(
     parts: list[Path],
     index: Path,
     folds: Path,
+    teachers: list[Path],
     model: Output,
     history: Output,
     *,
     network: str,
     fold: int | None,
     seed: int,
+    sharpness: float,
     deterministic: bool,
     options: dict[str, Any],
     resume: Resume,
@@ -30,6 +36,9 @@ def train(
     `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
     the network's own settings. `history` is a table of how the fit went. On a CPU two fits of one seed are the
     same anyway; on a GPU with `deterministic` only.
+
+    `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
+    are trained on too; `parts` then hold their splits behind the training photos. Source: Lee, "Pseudo-label", 2013.
     """
     if deterministic:
         from podium import device
@@ -38,12 +47,24 @@ def train(
     photos = (index_ := read_csv(index))[index_.split == "train"]
     labels, dealt = classes(index_), read_csv(folds)
     rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out
-    truth = np.searchsorted(labels, photos.label.to_numpy(str)[rows])
+    targets = np.eye(len(labels), dtype=np.float32)[np.searchsorted(labels, photos.label.to_numpy(str)[rows])]
     groups = dealt.group.to_numpy()[rows]
+    if teachers:
+        taught, soft = _taught(teachers, index_, sharpness)
+        log.info("trains also on %d photos that its teachers label", len(taught))
+        rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
     fit = importlib.import_module(f"podium.networks.{network}").fit
-    fitted, progress = fit(parts, rows, truth, groups, len(labels), seed=seed + (fold or 0), resume=resume, **options)
+    fitted, progress = fit(parts, rows, targets, groups, seed=seed + (fold or 0), resume=resume, **options)
     save(fitted, labels, model)
     write_csv(history, progress)
+
+
+def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[NDArray[np.int64], Floats]:
+    """Rows of the index that the teachers have predicted, and what they say: float32 [n, classes]."""
+    found = mean([Predictions.read(path) for path in teachers], index)
+    keys = pd.MultiIndex.from_frame(index[["split", "id"]])
+    powers = found.probabilities ** np.float32(sharpness)
+    return keys.get_indexer(pd.MultiIndex.from_frame(found.keys)), powers / powers.sum(1, keepdims=True)
 
 
 if __name__ == "__main__":

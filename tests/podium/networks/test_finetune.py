@@ -15,7 +15,7 @@ from podium import backbones, images, pixels, training, views
 from podium.networks import finetune
 
 SIZE, COUNT, CLASSES = 48, 16, 4
-ROWS, TRUTH = np.arange(COUNT), np.arange(COUNT) % CLASSES
+ROWS, TARGETS = np.arange(COUNT), np.eye(CLASSES, dtype=np.float32)[np.arange(COUNT) % CLASSES]
 OPTIONS = {"backbone": "efficientnet_lite0", "size": SIZE, "precision": "float32", "sizes": [32], "epochs": 2}
 OPTIONS |= {"batch": 8, "learning_rate": 0.002, "weight_decay": 0.02, "label_smoothing": 0.1, "dropout": 0.2}
 OPTIONS |= {"frozen": 30, "area": [0.3, 1.0], "rotation": 0.1, "light": 0.3, "colour": 0.1}
@@ -34,7 +34,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(part: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
     """A fit in float32, and the folder where it keeps what a killed one would go on from."""
     folder = tmp_path_factory.mktemp("resume")
-    model, _ = finetune.fit([part], ROWS, TRUTH, ROWS, CLASSES, seed=0, resume=folder, **OPTIONS)
+    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=folder, **OPTIONS)
     return model, folder
 
 
@@ -56,7 +56,7 @@ def test_the_first_convolutions_stay_bit_for_bit_and_all_others_change(
     model, frozen = fitted[0], OPTIONS["frozen"]
     if precision == "bfloat16":
         options = OPTIONS | {"precision": precision, "frozen": (frozen := 40)}
-        model, _ = finetune.fit([part], ROWS, TRUTH, ROWS, CLASSES, seed=0, resume=tmp_path, **options)
+        model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     before, after = with_weights(backbones.build("efficientnet_lite0", policy="float32")), with_weights(model)
     assert list(after) == [*before, "probabilities"]
     for number, (name, weights) in enumerate(before.items()):

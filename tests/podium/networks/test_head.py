@@ -36,7 +36,7 @@ OPTIONS = {
 def test_saved_head_gives_scikit_learns_probabilities(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.arange(48)
-    model, history = head.fit([part], rows, truth[rows], rows, 4, **OPTIONS)
+    model, history = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
     save(model, list("abcd"), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"])
 
@@ -52,7 +52,7 @@ def test_saved_head_gives_scikit_learns_probabilities(embeddings: tuple[Path, np
 def test_views_are_averaged(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.arange(60)
-    model, _ = head.fit([part], rows, truth, rows, 4, **OPTIONS)
+    model, _ = head.fit([part], rows, np.eye(4)[truth], rows, **OPTIONS)
     save(model, list("abcd"), tmp_path / "model.keras")
     both, *each = (
         head.predict(tmp_path / "model.keras", [part], rows, views)
@@ -66,7 +66,7 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 ) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth != 2)
-    model, _ = head.fit([part], rows, truth[rows], rows, 4, **OPTIONS)
+    model, _ = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
     save(model, list("abcd"), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"])
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
@@ -76,7 +76,7 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 def test_two_classes_work_too(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth < 2)
-    model, _ = head.fit([part], rows, truth[rows], rows, 2, **OPTIONS)
+    model, _ = head.fit([part], rows, np.eye(2)[truth[rows]], rows, **OPTIONS)
     save(model, list("ab"), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], rows, ["plain"])
     assert (found.argmax(1) == truth[rows]).mean() > 0.95
@@ -85,5 +85,5 @@ def test_two_classes_work_too(embeddings: tuple[Path, np.ndarray], tmp_path: Pat
 def test_one_photo_of_each_class_is_enough_to_fit(embeddings: tuple[Path, np.ndarray]) -> None:
     """No photo can be spared to choose a penalty; the strongest is used."""
     part, truth = embeddings
-    _, history = head.fit([part], np.arange(4), truth[:4], np.arange(4), 4, **OPTIONS)
+    _, history = head.fit([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4), **OPTIONS)
     assert history.inner_log_loss.isna().all()

@@ -53,7 +53,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"cnn": folder / "train-0.npy", "finetune": folder / "train-0.npy", "head": folder / "train-0.npz"}
 
 
-ROWS, TRUTH = np.arange(32), np.arange(32) % 4
+ROWS, TARGETS = np.arange(32), np.eye(4, dtype=np.float32)[np.arange(32) % 4]
 NETWORKS = [(cnn, CNN), (finetune, FINETUNE), (head, HEAD)]
 
 
@@ -62,7 +62,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     part = parts[network.__name__.rpartition(".")[2]]
     paths = [tmp_path / f"{number}.keras" for number in range(2)]
     for path in paths:
-        model, history = network.fit([part], ROWS, TRUTH, ROWS, 4, seed=1, resume=path.with_suffix(""), **options)
+        model, history = network.fit([part], ROWS, TARGETS, ROWS, seed=1, resume=path.with_suffix(""), **options)
         save(model, list(SUBJECTS), path)
         assert len(history) >= 1
     found = network.predict(paths[0], [part], ROWS, ["plain"])
@@ -92,7 +92,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
 
     part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
     embed(parts["cnn"], part, backbone="efficientnet_lite0", views=["plain", "flip"], precision="bfloat16")
-    model, _ = head.fit([part], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **options)
+    model, _ = head.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
     # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
@@ -102,7 +102,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
 
 def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path], tmp_path: Path) -> None:
     """A whole encoded photo through `preprocess`'s decoding and through the model: nearly the same probabilities."""
-    model, _ = head.fit([parts["head"]], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **HEAD)
+    model, _ = head.fit([parts["head"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **HEAD)
     data = photo("chelsea", 300, side=97)
     whole = np.asarray(images.Image.open(images.io.BytesIO(data)))[None]
     np.testing.assert_allclose(model(whole).numpy(), model(images.decode(data, SIZE)[None]).numpy(), atol=0.02)
@@ -138,7 +138,7 @@ def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, P
 
 def test_the_cnn_learns_and_its_views_are_averaged(parts: dict[str, Path], tmp_path: Path) -> None:
     options = CNN | {"epochs": 30}
-    model, history = cnn.fit([parts["cnn"]], ROWS, TRUTH, ROWS, 4, seed=0, resume=tmp_path, **options)
+    model, history = cnn.fit([parts["cnn"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = {view: cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}

@@ -67,7 +67,11 @@ class Plan:
             "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
             "submit": lambda: self._submit(layout, wildcards),
-            "leaderboard": lambda: {"experiments": facts["run"], "metric": facts["metric"]},
+            "leaderboard": lambda: {
+                "experiments": facts["run"],
+                "teachers": self._taught(wildcards.competition, facts["run"]),
+                "metric": facts["metric"],
+            },
         }
         return by_rule[rule]()
 
@@ -154,12 +158,15 @@ class Plan:
     def photos(self, rule: str, wildcards: Any) -> list[str]:
         """The pixels or embeddings that `train` or `predict` reads, in the index's order.
 
-        The views to train on have files of their own, so that other views to predict leave them as they are.
+        The views to train on have files of their own, so that other views to predict leave them as they are. A fit
+        with teachers also reads the photos that they label.
         """
         experiment = self._experiment(wildcards.competition, wildcards.experiment)
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
         files = []
-        for split in ["train"] if rule == "train" else self._predicted(wildcards):
+        taught = self._predicted(wildcards) if experiment["train"]["teachers"] else []
+        splits = ["train", *(split for split in taught if split != "train")]
+        for split in splits if rule == "train" else self._predicted(wildcards):
             parts = [f"{split}-{shard}" for shard in range(self._facts(wildcards.competition)["index"]["shards"])]
             if experiment["train"]["network"] in EMBEDDED:
                 views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
@@ -167,6 +174,15 @@ class Plan:
             else:
                 files += [f"{pixels}/{part}.npy" for part in parts]
         return files
+
+    def teachers(self, wildcards: Any) -> list[str]:
+        """The predictions that a fit takes as labels: those of the teachers' fits that left the same photos out."""
+        seed_and_fit = wildcards.fit.partition("-")
+        return [
+            f"results/{wildcards.competition}/{teacher}/seed{seed}-{seed_and_fit[2]}/predictions.csv"
+            for teacher in self._experiment(wildcards.competition, wildcards.experiment)["train"]["teachers"]
+            for seed in self._experiment(wildcards.competition, teacher)["train"]["seeds"]
+        ]
 
     def fits(self, wildcards: Any) -> list[str]:
         """The predictions of each fit of an experiment, seed by seed; none for an ensemble."""
@@ -196,7 +212,9 @@ class Plan:
                 figures = [
                     _figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")
                 ]
-                lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}")
+                names = row.get("teachers", "").replace(" ", " and ")
+                taught = f"; also trained on photos without labels, as {names} label them" if names else ""
+                lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}{taught}")
         lines.append(f"{self.targets[-1]}   all figures, with 95 % intervals")
         quarantine = Path(f"data/{self._competition}/quarantine.csv")
         with quarantine.open(encoding="utf-8", newline="") as file:
@@ -211,8 +229,14 @@ class Plan:
         options["precision"] = self._config["device"]["precision"]
         if network in PRETRAINED:
             options["backbone"] = experiment["backbone"]
-        deterministic = self._config["device"]["deterministic"]
-        return {"network": network, "fold": fold, "seed": seed, "deterministic": deterministic, "options": options}
+        return {
+            "network": network,
+            "fold": fold,
+            "seed": seed,
+            "sharpness": experiment["train"]["sharpness"] if experiment["train"]["teachers"] else 1.0,
+            "deterministic": self._config["device"]["deterministic"],
+            "options": options,
+        }
 
     def _predict(self, wildcards: Any) -> Settings:
         experiment, (_, fold) = self._experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
@@ -231,6 +255,15 @@ class Plan:
         if wildcards.experiment in self._config["ensembles"]:
             return []
         return self._experiment(wildcards.competition, wildcards.experiment)["train"]["seeds"]
+
+    def _taught(self, competition: str, names: list[str]) -> dict[str, list[str]]:
+        """The teachers of each experiment, or of each ensemble's members, that has any."""
+        found = {}
+        for name in names:
+            members = self._config["ensembles"].get(name, [name])
+            each = [self._experiment(competition, member)["train"]["teachers"] for member in members]
+            found[name] = sorted({teacher for teachers in each for teacher in teachers})
+        return {name: teachers for name, teachers in found.items() if teachers}
 
     def _has_validation(self, competition: str) -> bool:
         return "validation" in (self._facts(competition)["tables"] or {})
@@ -279,14 +312,33 @@ class Plan:
         if name not in self._config["experiments"]:
             known = [*self._config["experiments"], *self._config["ensembles"]]
             raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
-        facts, where = self._facts(competition), f"experiments.{name}"
-        settings = merge(merge(self._config["defaults"], facts["defaults"]), self._config["experiments"][name])
+        settings, where = self._merged(competition, name), f"experiments.{name}"
         check_complete(settings, "experiment", f"{where} (over defaults)")
         if settings["backbone"] not in FAMILIES:
             raise ConfigError(
                 f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
             )
+        self._check_teachers(competition, name, settings)
         return settings
+
+    def _merged(self, competition: str, name: str) -> Settings:
+        defaults_here = merge(self._config["defaults"], self._facts(competition)["defaults"])
+        return merge(defaults_here, self._config["experiments"][name])
+
+    def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
+        """Raises ConfigError unless each teacher leaves out what the pupil leaves out, and none teaches in a circle."""
+        where, known = f"experiments.{name}.train.teachers", self._config["experiments"]
+        if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
+            raise ConfigError(f"{where}: the network {settings['train']['network']} takes no teachers")
+        for teacher in settings["train"]["teachers"]:
+            if teacher not in known:
+                raise ConfigError(f"{where}: no experiment '{teacher}'{instead(teacher, known)}")
+            merged = self._merged(competition, teacher)
+            if merged["train"]["teachers"]:
+                raise ConfigError(f"{where}: '{teacher}' has teachers itself")
+            if merged["folds"] != settings["folds"]:
+                said = f"'{teacher}' has {merged['folds']}, {name} {settings['folds']}"
+                raise ConfigError(f"{where}: a teacher needs the same folds ({said})")
 
     def _submission(self, competition: str) -> str:
         """The file's name, with the suffix of the sample, or of the test table where there is none."""

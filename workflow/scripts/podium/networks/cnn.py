@@ -15,6 +15,7 @@ from podium.pixels import Pixels
 
 STAGES = 3
 
+Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 predict = training.predict
@@ -23,9 +24,8 @@ predict = training.predict
 def fit(
     parts: list[Path],
     rows: Ints,
-    truth: Ints,
+    targets: Floats,
     groups: Ints,  # noqa: ARG001 (the networks' common signature)
-    count: int,
     *,
     seed: int,
     resume: Path,
@@ -43,12 +43,12 @@ def fit(
     zoom: float,
     flip: bool,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `truth` int [n] are their classes of `count`. Copies play no part.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
 
     `width` is the channels of the first stage; `shift` and `zoom` are shares of the side, `rotation` of a
     turn, each the most that a training photo is moved. Returns the model and a row for each epoch.
     """
-    photos, targets = Pixels(parts), np.eye(count, dtype=np.float32)[truth]
+    photos, count = Pixels(parts), targets.shape[1]
 
     def draw(some: Ints, *_: Any) -> tuple[Any, ...]:
         return photos.read(rows[some]), targets[some]

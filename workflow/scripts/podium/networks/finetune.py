@@ -24,9 +24,8 @@ predict = training.predict
 def fit(
     parts: list[Path],
     rows: Ints,
-    truth: Ints,
+    targets: Floats,
     groups: Ints,  # noqa: ARG001 (the networks' common signature)
-    count: int,
     *,
     seed: int,
     resume: Path,
@@ -48,13 +47,13 @@ def fit(
     mixup: float,
     cutmix: float,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `truth` int [n] are their classes of `count`. Copies play no part.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
 
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
     the first `frozen` convolutions stay as they are. Returns the model and a row for each epoch.
     """
     strengths = {"area": area, "rotation": rotation, "light": light, "colour": colour, "mixup": mixup, "cutmix": cutmix}
-    targets = np.eye(count, dtype=np.float32)[truth]
+    count = targets.shape[1]
     cuts = _Cuts(Pixels(parts), rows, targets, epochs, sizes, **strengths)
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing, CLIP)
     trained, history = training.fit(

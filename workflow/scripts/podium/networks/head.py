@@ -33,9 +33,8 @@ Ints = NDArray[np.int64]
 def fit(
     parts: list[Path],
     rows: Ints,
-    truth: Ints,
+    targets: Floats,
     groups: Ints,
-    count: int,
     *,
     seed: int,
     resume: Path,  # noqa: ARG001 (it takes seconds)
@@ -45,12 +44,14 @@ def fit(
     views: list[str],
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
-    """Fit on these rows of the embeddings; `truth` int [n] are their classes of `count`, `groups` their copies.
+    """Fit on these rows of the embeddings; `targets` float32 [n, classes] are their labels, one-hot,
+    `groups` int [n] their copies.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
     on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
     with them. Returns the model and a row for each penalty tried.
     """
+    truth, count = targets.argmax(1), targets.shape[1]
     features = load(parts, views, rows)
     mean, deviation = features.mean((0, 1)), features.std((0, 1)) + np.float32(1e-3)
     features = (features - mean) / deviation
