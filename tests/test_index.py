@@ -23,7 +23,7 @@ SAMPLE = "sample_submission.csv"
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The index and the quarantine of an archive of these members."""
     paths = write_zip(folder / "source.zip", members), folder / "index.csv", folder / "quarantine.csv"
-    usual = {"tables": TABLES, "folders": None, "sample": SAMPLE, "strict": True, "shards": 1, "threads": 2}
+    usual = {"layout": {"tables": TABLES}, "sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 2}
     index(*paths, **(usual | settings))
     return read_csv(paths[1]), read_csv(paths[2])
 
@@ -41,7 +41,7 @@ def without(*names: str) -> dict[str, bytes]:
 def folders(tmp_path: Path, members: dict[str, bytes], **settings: Any) -> pd.DataFrame:
     """The index of an archive of class folders."""
     layout = {"path": "", "holdout": 0.25, "seed": 0} | settings
-    return listed(tmp_path, members, tables=None, folders=layout, sample=None)[0]
+    return listed(tmp_path, members, layout={"folders": layout}, sample=None)[0]
 
 
 def test_every_row_of_the_tables_is_listed_in_order_with_what_its_photo_is(tmp_path: Path) -> None:
@@ -89,7 +89,8 @@ def test_a_member_with_a_wrong_checksum_is_set_aside(tmp_path: Path) -> None:
     data, content = source.read_bytes(), MEMBERS["train/fl1.jpg"]
     source.write_bytes(data.replace(content, content[:-100] + bytes(98) + content[-2:]))
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    index(source, *paths, tables=TABLES, folders=None, sample=SAMPLE, strict=True, shards=1, threads=1)
+    usual = {"sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 1}
+    index(source, *paths, layout={"tables": TABLES}, **usual)
     assert list(read_csv(paths[1]).file) == ["train/fl1.jpg"]
     assert "train/fl1.jpg: damaged" in read_csv(paths[1]).reason[0]
     assert len(read_csv(paths[0])) == 15
@@ -166,7 +167,7 @@ def test_a_missing_table_is_named_beside_those_that_are_there(tmp_path: Path, na
 def test_a_column_of_the_image_template_that_is_not_there_is_named(tmp_path: Path) -> None:
     tables = TABLES | {"test": TABLES["test"] | {"image": "test/{photo}.jpg"}}
     with pytest.raises(BadInput, match=r"test\.csv: no column 'photo'"):
-        listed(tmp_path, MEMBERS, tables=tables)
+        listed(tmp_path, MEMBERS, layout={"tables": tables})
 
 
 def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(
@@ -193,7 +194,7 @@ def test_labels_and_ids_survive_whatever_they_hold(tmp_path: Path) -> None:
     members = without("validation.csv", "train.csv") | photos
     members["train.csv"] = format_table(["name", "file", "label"], rows).encode()
     tables = {"train": TABLES["train"] | {"id": "name"}, "test": TABLES["test"]}
-    found, _ = listed(tmp_path, members, tables=tables, strict=False)
+    found, _ = listed(tmp_path, members, layout={"tables": tables}, strict=False)
     train = found[found.split == "train"]
     assert list(train.label) == labels
     assert list(train.id) == ids
@@ -205,7 +206,7 @@ def test_an_id_may_be_the_name_of_another_photo_s_file(tmp_path: Path) -> None:
     members |= {"train.csv": table(["name", "file", "label"], rows), "test.csv": MEMBERS["test.csv"]}
     members |= {name: data for name, data in MEMBERS.items() if name.startswith("test/")}
     train = {"path": "train.csv", "image": "{file}", "id": "name", "label": "label"}
-    found, _ = listed(tmp_path, members, tables={"train": train, "test": TABLES["test"]}, sample=None)
+    found, _ = listed(tmp_path, members, layout={"tables": {"train": train, "test": TABLES["test"]}}, sample=None)
     assert found[["id", "file"]].values.tolist()[:2] == [row[:2] for row in rows]
 
 
@@ -275,7 +276,7 @@ def test_one_file_with_other_labels_in_other_tables_stops(tmp_path: Path) -> Non
     with pytest.raises(
         BadInput, match=r"'train/ch0.jpg' has two labels: 'chelsea' \(train\) and 'coffee' \(validation\)"
     ):
-        listed(tmp_path, members, tables=tables)
+        listed(tmp_path, members, layout={"tables": tables})
 
 
 def shop(counts: dict[str, int]) -> dict[str, bytes]:
@@ -335,8 +336,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    sample = facts["submission"]["sample"]
-    index(GROCERY, *paths, tables=facts["tables"], folders=None, sample=sample, strict=True, shards=1, threads=2)
+    usual = {"ids": "sample", "strict": True, "shards": 1, "threads": 2}
+    index(GROCERY, *paths, layout={"tables": facts["tables"]}, sample=facts["submission"]["sample"], **usual)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
     assert len(classes(found)) == 81
