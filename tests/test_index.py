@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -12,9 +13,10 @@ from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo,
 from PIL import Image, ImageOps
 
 from index import index
-from podium.competition import format_table, parse_table, read_sample
+from podium.competition import format_table, parse_table
 from podium.step import BadInput
-from podium.tables import classes, read_csv
+from podium.tables import Predictions, classes, read_csv
+from submit import submit
 
 MEMBERS = competition(train=2, test=1, validation=1)
 SAMPLE = "sample_submission.csv"
@@ -344,9 +346,56 @@ def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     assert read_csv(paths[1]).empty
 
 
+FACTS = yaml.safe_load((ROOT / "config/competitions/picnic.yaml").read_text())
+ODD_TABLES = {
+    "train.tsv": b"file\tlabel\n0.png\tBananas, apples & pears\n1.jpeg\tEggs\n2.png\tEggs\n3.jpeg\tSalad & cress\n",
+    "test.tsv": b"file\n7263.jpeg\n7264.png\n8082.jpeg\n",
+    "sample_submission.tsv": b"file\tlabel\n7263.png\tEggs\n7264.png\tEggs\n8082.png\tBananas, apples & pears\n",
+}
+
+
+def picnic(folder: Path, tables: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, Path]:
+    """The index of the 2019 hackathon's zip, with these tables and tiny photos in the place of its own."""
+    rows = {split: parse_table(f"{split}.tsv", tables[f"{split}.tsv"]).column("file") for split in ("train", "test")}
+    formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
+    photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
+    whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
+    facts = {"layout": {"tables": FACTS["tables"]}, **FACTS["submission"], **settings}
+    found, unreadable = listed(folder, whole, **facts)
+    assert unreadable.empty
+    return found, folder / "source.zip"
+
+
+def handed_in(folder: Path, source: Path, found: pd.DataFrame) -> list[list[str]]:
+    """The rows of a submission that gives the label of the test photos in turn."""
+    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
+    turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
+    Predictions(keys, labels, turns).write(folder / "predictions.csv")
+    submission = folder / "submission.tsv"
+    submit(source, folder / "predictions.csv", submission, tables=FACTS["tables"], **FACTS["submission"])
+    assert submission.read_bytes().startswith(b"file\tlabel\n")
+    return parse_table("submission.tsv", submission.read_bytes()).rows
+
+
+def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:
+    found, source = picnic(tmp_path, ODD_TABLES)
+    assert classes(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
+    names = ["7263.jpeg", "7264.png", "8082.jpeg"]
+    assert handed_in(tmp_path, source, found) == [list(row) for row in zip(names, classes(found), strict=True)]
+
+
+def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*the suffix alone differs"):
+        picnic(tmp_path, ODD_TABLES, ids="sample")
+    wrong = ODD_TABLES["sample_submission.tsv"].replace(b"8082", b"8083")
+    with pytest.raises(BadInput, match=r"line 4: '8083.png' is not an id of test.tsv"):
+        picnic(tmp_path, ODD_TABLES | {"sample_submission.tsv": wrong})
+
+
 @pytest.mark.skipif(not PICNIC.is_dir(), reason="the Picnic tables are not there")
-def test_the_picnic_sample_asks_for_other_files_than_its_test_table() -> None:
-    """The 2019 hackathon's own sample names PNG files where the test table has JPEG ones: said before any work."""
-    tables = {name: parse_table(name, (PICNIC / name).read_bytes()) for name in ("test.tsv", "sample_submission.tsv")}
-    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv, whose first is '7263.jpeg'"):
-        read_sample(tables["sample_submission.tsv"], "file", tables["test.tsv"])
+def test_the_real_picnic_tables_lead_to_a_row_for_each_test_photo(tmp_path: Path) -> None:
+    tables = {path.name: path.read_bytes() for path in PICNIC.glob("*.tsv")}
+    found, source = picnic(tmp_path, tables)
+    assert found.split.value_counts().to_dict() == {"train": 7258, "test": 820}
+    assert len(classes(found)) == 25
+    assert [row[0] for row in handed_in(tmp_path, source, found)] == tables["test.tsv"].decode().split()[1:]
