@@ -7,33 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import photo, write_zip
+from conftest import Values, photo, write_tfrecord, write_zip
 from PIL import Image
 
 from podium import layouts
 from podium.archive import Archive
 from podium.step import BadInput
 
-Values = bytes | int | float | list[bytes] | list[int] | list[float]
 GREY = np.random.default_rng(0).integers(0, 256, (4, 6, 5), np.uint8)
-LABEL = {"label": "label"}
 
 
 def written(folder: Path, *examples: dict[str, Values]) -> bytes:
-    """A TFRecord file of Examples with these features, each in the list of its type."""
-    import tensorflow as tf
-
-    lists = {bytes: ("bytes_list", tf.train.BytesList), int: ("int64_list", tf.train.Int64List)}
-    path = folder / "some.tfrecord"
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for example in examples:
-            features = {}
-            for name, value in example.items():
-                values = value if isinstance(value, list) else [value]
-                kind, make = lists.get(type(values[0]), ("float_list", tf.train.FloatList))
-                features[name] = tf.train.Feature(**{kind: make(value=values)})
-            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    return path.read_bytes()
+    return write_tfrecord(folder / "some.tfrecord", *examples).read_bytes()
 
 
 def made(folder: Path, members: dict[str, bytes], **spec: Any) -> tuple[Archive, dict[str, Any]]:
@@ -120,7 +105,7 @@ WRONG: dict[str, tuple[dict[str, Values], dict[str, Any], str]] = {
     "pixels without a shape": (
         {"image": [1, 2], "label": 1},
         {},
-        ": 'image' holds 2 values of the type int64; one encoded image is asked for; raw pixels need `tfrecord.shape`",
+        ": 'image' holds 2 values of the type int64; one encoded image is asked for; raw pixels need a shape",
     ),
     "fewer pixels": (
         {"image": bytes(29), "label": 1},

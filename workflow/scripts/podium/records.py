@@ -8,8 +8,9 @@ reader can use the files:
 
 import struct
 from collections.abc import Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -52,7 +53,7 @@ def read(path: Path) -> Iterator[Record]:
         yield from map(decode, frames(file, str(path)))
 
 
-def frames(file: IO[bytes], name: str) -> Iterator[bytes]:
+def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
     """The data of each record of any TFRecord file; raises BadInput, naming file and record, where it is damaged."""
     number = 0
     while head := file.read(12):

@@ -1,7 +1,7 @@
 """TFRecord files of `tf.train.Example`s, gzipped or not; the competition file names their features."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,7 +16,7 @@ from podium.records import Feature, example, frames
 from podium.step import BadInput
 
 
-class _Example:
+class Example:
     """One record's features, each in the form that is asked for; raises BadInput, naming record and feature."""
 
     def __init__(self, where: str, data: bytes) -> None:
@@ -65,12 +65,12 @@ class _Example:
             number = int(values.argmax())
         return class_names([int(number)], classes, f"{self.where}, '{name}'")[0]
 
-    def image(self, name: str, shape: list[int | str] | None) -> bytes | NDArray[np.uint8]:
+    def image(self, name: str, shape: Sequence[int | str] | None) -> bytes | NDArray[np.uint8]:
         """The encoded image; with a shape its pixels, uint8 [h, w, c], from bytes, from 0 to 255 or from 0.0 to 1.0."""
         feature = self.values(name)
         if shape is None or feature.kind == "bytes":
             if feature.kind != "bytes" or len(feature.values) != 1:
-                raise self.wrong(name, "one encoded image is asked for; raw pixels need `tfrecord.shape`")
+                raise self.wrong(name, "one encoded image is asked for; raw pixels need a shape")
             image = bytes(feature.values[0])
             if shape is None:
                 return image
@@ -102,7 +102,7 @@ def reader(archive: Archive, spec: dict[str, Any]) -> Callable[[str], bytes]:
         records = list(frames(io.BytesIO(archive.unpacked(member)), member))
 
         def encoded(number: int) -> bytes:
-            image = _Example(_where(member, number), records[number]).image(spec["image"], spec.get("shape"))
+            image = Example(_where(member, number), records[number]).image(spec["image"], spec.get("shape"))
             return image if isinstance(image, bytes) else images.png(image)
 
         return encoded
@@ -133,9 +133,9 @@ def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
     return table
 
 
-def _examples(archive: Archive, member: str) -> Iterator[_Example]:
+def _examples(archive: Archive, member: str) -> Iterator[Example]:
     for number, data in enumerate(frames(io.BytesIO(archive.unpacked(member)), member)):
-        yield _Example(_where(member, number), data)
+        yield Example(_where(member, number), data)
 
 
 def _where(member: str, number: int) -> str:
