@@ -13,6 +13,7 @@ from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo,
 from PIL import Image, ImageOps
 
 from index import index
+from podium import records
 from podium.competition import format_table, parse_table
 from podium.step import BadInput
 from podium.tables import Predictions, classes, read_csv
@@ -299,6 +300,27 @@ def test_class_folders_are_labels_and_a_share_of_each_is_held_out(tmp_path: Path
         "test": {"apple": 2, "milk, fresh": 1, "tea": 0},
         "train": {"apple": 6, "milk, fresh": 3, "tea": 1},
     }
+
+
+def test_a_share_of_the_records_of_tfrecord_files_is_held_out(tmp_path: Path) -> None:
+    members = {}
+    for part in range(2):
+        own = [
+            records.Record(f"{label}{number}", photo(label, number, 8), label)
+            for number in range(4 * part, 4 * part + 4)
+            for label in ("coffee", "flower")
+        ]
+        records.write(tmp_path / "part", own)
+        members[f"part-{part}.tfrecord"] = (tmp_path / "part").read_bytes()
+    features = {"train": "*.tfrecord", "image": "image", "label": "label", "id": "id"}
+    layout = {"tfrecord": features | {"holdout": 0.25, "seed": 0}}
+    found, _ = listed(tmp_path, members, layout=layout, sample=None)
+    assert pd.crosstab(found.label, found.split).values.tolist() == [[2, 6], [2, 6]]
+    assert sorted(found.id) == sorted(f"{label}{number}" for label in ("coffee", "flower") for number in range(8))
+    for row in found.itertuples():
+        assert row.digest == hashlib.sha256(photo(row.label, int(row.id[-1]), 8)).hexdigest()
+    with pytest.raises(BadInput, match=r"tfrecord\.holdout: a share of 0\.01 of each class is less than one photo"):
+        listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.01, "seed": 0}}, sample=None)
 
 
 def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:

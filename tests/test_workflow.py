@@ -8,7 +8,6 @@ import re
 import shutil
 import struct
 import tarfile
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 import yaml
 from conftest import SUBJECTS, TABLES, competition, copy_project, photo, snakemake, write_zip
 
-from podium import images, records
+from podium import images
 from podium.tables import Predictions
 
 RESULTS = Path("results/pets")
@@ -425,49 +424,23 @@ def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, s
     assert sorted(path.name for path in (project / wanted[3]).parent.glob("seed*")) == ["seed0-all", "seed0-fold0"]
 
 
-def as_idx(photos: dict[str, list[bytes]]) -> tuple[dict[str, bytes], dict[str, object]]:
-    """Photos of each split, the subjects in turn, as IDX files, and the layout that reads them."""
-    members, layout = {}, {}
-    for split, own in photos.items():
-        pixels = np.stack([images.decode(data, 32) for data in own])
-        members[f"{split}-images"] = b"\0\0\x08\4" + struct.pack(">4I", *pixels.shape) + pixels.tobytes()
-        numbers = bytes(number % len(SUBJECTS) for number in range(len(own)))
-        members[f"{split}-labels"] = b"\0\0\x08\1" + struct.pack(">I", len(own)) + numbers
-        layout[split] = {"images": f"{split}-images", "labels": f"{split}-labels"}
-    return members, {"idx": {**layout, "classes": list(SUBJECTS)}}
-
-
-def as_tfrecord(photos: dict[str, list[bytes]]) -> tuple[dict[str, bytes], dict[str, object]]:
-    members = {}
-    for split, own in photos.items():
-        labels = [SUBJECTS[number % len(SUBJECTS)] for number in range(len(own))]
-        framed = [records.Record("", data, label) for data, label in zip(own, labels, strict=True)]
-        with tempfile.TemporaryDirectory() as folder:
-            records.write(path := Path(folder) / split, framed)
-            members[f"{split}.tfrecord"] = path.read_bytes()
-    features = {"image": "image", "label": "label"}
-    return members, {"tfrecord": {split: f"{split}.tfrecord" for split in photos} | features}
-
-
-@pytest.mark.parametrize("pack", [as_idx, as_tfrecord])
-def test_photos_packed_in_few_files_are_learned_from_and_their_test_labels_judge(
-    finished: tuple[Path, str], pack: Callable[[dict[str, list[bytes]]], tuple[dict[str, bytes], dict[str, object]]]
-) -> None:
+def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    photos = {
-        split: [photo(name, number, 48) for number in range(first, last) for name in SUBJECTS]
-        for split, first, last in (("train", 0, 8), ("test", 200, 203))
-    }
-    members, layout = pack(photos)
-    ((name, _),) = layout.items()
-    write_zip(project / f"{name}.zip", members)
-    facts = {**layout, "archive": f"{name}.zip", "run": ["linear"]}
-    (project / f"config/competitions/{name}.yaml").write_text(yaml.safe_dump(facts))
-    snakemake(project, "--config", f"competition={name}")
-    folder = project / "results" / name / "linear"
-    submission = pd.read_csv(folder / "submission.csv", dtype=str)
+    members: dict[str, bytes] = {}
+    for split, first, last in (("train", 0, 8), ("test", 200, 203)):
+        photos = [photo(name, number, 32) for number in range(first, last) for name in SUBJECTS]
+        pixels = np.stack([images.decode(data, 32) for data in photos])
+        labels = bytes(number % 4 for number in range(len(photos)))
+        members[f"{split}-images"] = b"\0\0\x08\4" + struct.pack(">4I", *pixels.shape) + pixels.tobytes()
+        members[f"{split}-labels"] = b"\0\0\x08\1" + struct.pack(">I", len(labels)) + labels
+    write_zip(project / "idx.zip", members)
+    idx = {split: {"images": f"{split}-images", "labels": f"{split}-labels"} for split in ("train", "test")}
+    facts = {"idx": {**idx, "classes": list(SUBJECTS)}, "archive": "idx.zip", "run": ["linear"]}
+    (project / "config/competitions/idx.yaml").write_text(yaml.safe_dump(facts))
+    snakemake(project, "--config", "competition=idx")
+    submission = pd.read_csv(project / "results/idx/linear/submission.csv", dtype=str)
     assert list(submission.id) == [str(number) for number in range(12)]
-    right = (submission.label == [SUBJECTS[number % 4] for number in range(12)]).mean()
-    scores = json.loads((folder / "scores.json").read_text())
+    right = (submission.label == [*SUBJECTS] * 3).mean()
+    scores = json.loads((project / "results/idx/linear/scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"out_of_fold": 32, "test": 12}
     assert scores["test"]["accuracy"]["value"] == right > 0.9

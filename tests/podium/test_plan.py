@@ -123,6 +123,10 @@ COMPETITIONS = {
         "pets.yaml: archive.a.gz: sha256 is missing",
     ),
     "a file that leads outside": ({"archive": {"../a": {"url": "https://a", "sha256": "0" * 64}}}, "'../a' does not"),
+    "one digest of several files": (
+        {"archive": {"a.gz": {"url": "https://example.org/a.gz", "sha256": "0" * 64}}, "sha256": "0" * 64},
+        "pets.yaml: sha256: of several files each has its own",
+    ),
     "two layouts": (
         {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
         "give either tables or folders or idx or cifar or tfrecord",

@@ -286,6 +286,8 @@ class Plan:
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
         if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
+        if isinstance(facts["archive"], dict) and facts["sha256"]:
+            raise ConfigError(f"{path}: sha256: of several files each has its own")
         return facts
 
     @cache  # noqa: B019 (the plan lives as long as its process)
