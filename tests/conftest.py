@@ -84,6 +84,25 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
+Values = bytes | int | float | list[bytes] | list[int] | list[float]
+
+
+def write_tfrecord(path: Path, *examples: dict[str, Values]) -> Path:
+    """A file of `tf.train.Example`s with these features, each in the list of its type, as TensorFlow writes it."""
+    import tensorflow as tf
+
+    lists = {bytes: ("bytes_list", tf.train.BytesList), int: ("int64_list", tf.train.Int64List)}
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for example in examples:
+            features = {}
+            for name, value in example.items():
+                values = value if isinstance(value, list) else [value]
+                kind, make = lists.get(type(values[0]), ("float_list", tf.train.FloatList))
+                features[name] = tf.train.Feature(**{kind: make(value=values)})
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    return path
+
+
 def copy_project(folder: Path) -> Path:
     """A fresh copy of the project, as a clone would be."""
     made = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")

@@ -66,7 +66,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 def test_the_built_in_digits_are_those_of_scikit_learn(tmp_path: Path) -> None:
-    download(tmp_path / "source.zip", archive="builtin:digits", sha256=None)
+    download(tmp_path / "source.zip", archive="builtin:digits", sha256=None, files=None)
     found, digits = Archive(tmp_path / "source.zip"), load_digits()
     sample, test = archive_table(found, "sample_submission.csv"), archive_table(found, "test.csv")
     assert sample.column("file") == test.column("file")
@@ -93,7 +93,7 @@ def test_the_built_in_digits_are_those_of_scikit_learn(tmp_path: Path) -> None:
 def test_a_zip_a_tar_and_a_folder_give_the_same_members(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     archive = make(tmp_path)
     for name in ("first.zip", "second.zip"):
-        download(tmp_path / name, archive=str(archive), sha256=None)
+        download(tmp_path / name, archive=str(archive), sha256=None, files=None)
     with zipfile.ZipFile(tmp_path / "first.zip") as found:
         assert {name: found.read(name) for name in found.namelist() if name[-1] != "/"} == MEMBERS
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
@@ -102,16 +102,16 @@ def test_a_zip_a_tar_and_a_folder_give_the_same_members(tmp_path: Path, make: Ca
 
 def test_two_downloads_of_the_digits_are_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first.zip", "second.zip"):
-        download(tmp_path / name, archive="builtin:digits", sha256=None)
+        download(tmp_path / name, archive="builtin:digits", sha256=None, files=None)
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
 
 
 def test_the_sha256_is_checked_and_a_wrong_one_is_shown_beside_the_right_one(tmp_path: Path) -> None:
     archive = write_zip(tmp_path / "a.zip", MEMBERS)
     right, wrong = hashlib.sha256(archive.read_bytes()).hexdigest(), "0" * 64
-    download(tmp_path / "source.zip", archive=str(archive), sha256=right)
+    download(tmp_path / "source.zip", archive=str(archive), sha256=right, files=None)
     with pytest.raises(BadInput, match=f"a.zip: its sha256 is {right}, the competition file says {wrong}"):
-        download(tmp_path / "other.zip", archive=str(archive), sha256=wrong)
+        download(tmp_path / "other.zip", archive=str(archive), sha256=wrong, files=None)
     assert not (tmp_path / "other.zip").exists()
 
 
@@ -121,7 +121,7 @@ def test_archives_that_lead_outside_are_named_and_not_copied(tmp_path: Path) -> 
         tar.addfile(tarfile.TarInfo("../evil.csv"))
     for name in ("a.zip", "a.tar.gz"):
         with pytest.raises(BadInput, match=rf"{name}: '\.\./evil\.csv' leads outside"):
-            download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None)
+            download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None, files=None)
 
 
 def test_what_is_no_whole_archive_is_named(tmp_path: Path) -> None:
@@ -138,16 +138,16 @@ def test_what_is_no_whole_archive_is_named(tmp_path: Path) -> None:
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(BadInput, match=f"{name}: n.*whole"):
-            download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None)
+            download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None, files=None)
     with pytest.raises(BadInput, match=r"gone\.zip: no such archive"):
-        download(tmp_path / "source.zip", archive=str(tmp_path / "gone.zip"), sha256=None)
+        download(tmp_path / "source.zip", archive=str(tmp_path / "gone.zip"), sha256=None, files=None)
 
 
 def test_a_download_that_breaks_off_is_tried_again(tmp_path: Path, serve: Serve) -> None:
     body = write_zip(tmp_path / "a.zip", MEMBERS).read_bytes()
     url = serve((200, body, len(body) // 2), (200, body, None))
     (tmp_path / "out").mkdir()
-    download(tmp_path / "out/source.zip", archive=url, sha256=hashlib.sha256(body).hexdigest())
+    download(tmp_path / "out/source.zip", archive=url, sha256=hashlib.sha256(body).hexdigest(), files=None)
     assert (tmp_path / "out/source.zip").read_bytes() == body
     assert list((tmp_path / "out").iterdir()) == [tmp_path / "out/source.zip"]
 
@@ -156,13 +156,32 @@ def test_a_url_that_is_not_there_is_named(tmp_path: Path, serve: Serve, monkeypa
     monkeypatch.setattr("download.RETRIES", 0)
     url = serve((404, b"", None))
     with pytest.raises(BadInput, match=rf"{url}: cannot be downloaded .*404"):
-        download(tmp_path / "source.zip", archive=url, sha256=None)
+        download(tmp_path / "source.zip", archive=url, sha256=None, files=None)
 
 
 def test_what_a_url_gives_is_checked_like_a_file(tmp_path: Path, serve: Serve) -> None:
     body = write_zip(tmp_path / "a.zip", MEMBERS).read_bytes()
     url = serve((200, body, None), (200, b"<html>sign in</html>", None))
     with pytest.raises(BadInput, match=f"{url}: its sha256 is {hashlib.sha256(body).hexdigest()}"):
-        download(tmp_path / "source.zip", archive=url, sha256="0" * 64)
+        download(tmp_path / "source.zip", archive=url, sha256="0" * 64, files=None)
     with pytest.raises(BadInput, match=f"{url}: neither a whole zip nor a tar file"):
-        download(tmp_path / "source.zip", archive=url, sha256=None)
+        download(tmp_path / "source.zip", archive=url, sha256=None, files=None)
+
+
+def test_files_at_their_own_urls_become_one_archive_in_their_order(tmp_path: Path, serve: Serve) -> None:
+    bodies = {"b.gz": b"second letter, first file", "a.gz": b"first letter"}
+    url = serve(*((200, body, None) for body in bodies.values()))
+    files = {name: {"url": url, "sha256": hashlib.sha256(body).hexdigest()} for name, body in bodies.items()}
+    download(tmp_path / "source.zip", archive=None, sha256=None, files=files)
+    with zipfile.ZipFile(tmp_path / "source.zip") as found:
+        assert {name: found.read(name) for name in found.namelist()} == bodies
+        assert found.namelist() == ["b.gz", "a.gz"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "source.zip"]
+
+
+def test_each_of_several_files_is_checked(tmp_path: Path, serve: Serve) -> None:
+    url = serve((200, b"good", None), (200, b"bad", None))
+    right = {"url": url, "sha256": hashlib.sha256(b"good").hexdigest()}
+    wrong = hashlib.sha256(b"bad").hexdigest()
+    with pytest.raises(BadInput, match=f"{url}: its sha256 is {wrong}, the competition file says {right['sha256']}"):
+        download(tmp_path / "source.zip", archive=None, sha256=None, files={"a": right, "b": right})

@@ -5,6 +5,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -12,9 +13,11 @@ from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo,
 from PIL import Image, ImageOps
 
 from index import index
-from podium.competition import format_table, parse_table, read_sample
+from podium import records
+from podium.competition import format_table, parse_table
 from podium.step import BadInput
-from podium.tables import classes, read_csv
+from podium.tables import Predictions, classes, read_csv
+from submit import submit
 
 MEMBERS = competition(train=2, test=1, validation=1)
 SAMPLE = "sample_submission.csv"
@@ -23,7 +26,7 @@ SAMPLE = "sample_submission.csv"
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The index and the quarantine of an archive of these members."""
     paths = write_zip(folder / "source.zip", members), folder / "index.csv", folder / "quarantine.csv"
-    usual = {"tables": TABLES, "folders": None, "sample": SAMPLE, "strict": True, "shards": 1, "threads": 2}
+    usual = {"layout": {"tables": TABLES}, "sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 2}
     index(*paths, **(usual | settings))
     return read_csv(paths[1]), read_csv(paths[2])
 
@@ -41,7 +44,7 @@ def without(*names: str) -> dict[str, bytes]:
 def folders(tmp_path: Path, members: dict[str, bytes], **settings: Any) -> pd.DataFrame:
     """The index of an archive of class folders."""
     layout = {"path": "", "holdout": 0.25, "seed": 0} | settings
-    return listed(tmp_path, members, tables=None, folders=layout, sample=None)[0]
+    return listed(tmp_path, members, layout={"folders": layout}, sample=None)[0]
 
 
 def test_every_row_of_the_tables_is_listed_in_order_with_what_its_photo_is(tmp_path: Path) -> None:
@@ -89,7 +92,8 @@ def test_a_member_with_a_wrong_checksum_is_set_aside(tmp_path: Path) -> None:
     data, content = source.read_bytes(), MEMBERS["train/fl1.jpg"]
     source.write_bytes(data.replace(content, content[:-100] + bytes(98) + content[-2:]))
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    index(source, *paths, tables=TABLES, folders=None, sample=SAMPLE, strict=True, shards=1, threads=1)
+    usual = {"sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 1}
+    index(source, *paths, layout={"tables": TABLES}, **usual)
     assert list(read_csv(paths[1]).file) == ["train/fl1.jpg"]
     assert "train/fl1.jpg: damaged" in read_csv(paths[1]).reason[0]
     assert len(read_csv(paths[0])) == 15
@@ -166,7 +170,7 @@ def test_a_missing_table_is_named_beside_those_that_are_there(tmp_path: Path, na
 def test_a_column_of_the_image_template_that_is_not_there_is_named(tmp_path: Path) -> None:
     tables = TABLES | {"test": TABLES["test"] | {"image": "test/{photo}.jpg"}}
     with pytest.raises(BadInput, match=r"test\.csv: no column 'photo'"):
-        listed(tmp_path, MEMBERS, tables=tables)
+        listed(tmp_path, MEMBERS, layout={"tables": tables})
 
 
 def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(
@@ -193,7 +197,7 @@ def test_labels_and_ids_survive_whatever_they_hold(tmp_path: Path) -> None:
     members = without("validation.csv", "train.csv") | photos
     members["train.csv"] = format_table(["name", "file", "label"], rows).encode()
     tables = {"train": TABLES["train"] | {"id": "name"}, "test": TABLES["test"]}
-    found, _ = listed(tmp_path, members, tables=tables, strict=False)
+    found, _ = listed(tmp_path, members, layout={"tables": tables}, strict=False)
     train = found[found.split == "train"]
     assert list(train.label) == labels
     assert list(train.id) == ids
@@ -205,7 +209,7 @@ def test_an_id_may_be_the_name_of_another_photo_s_file(tmp_path: Path) -> None:
     members |= {"train.csv": table(["name", "file", "label"], rows), "test.csv": MEMBERS["test.csv"]}
     members |= {name: data for name, data in MEMBERS.items() if name.startswith("test/")}
     train = {"path": "train.csv", "image": "{file}", "id": "name", "label": "label"}
-    found, _ = listed(tmp_path, members, tables={"train": train, "test": TABLES["test"]}, sample=None)
+    found, _ = listed(tmp_path, members, layout={"tables": {"train": train, "test": TABLES["test"]}}, sample=None)
     assert found[["id", "file"]].values.tolist()[:2] == [row[:2] for row in rows]
 
 
@@ -275,7 +279,7 @@ def test_one_file_with_other_labels_in_other_tables_stops(tmp_path: Path) -> Non
     with pytest.raises(
         BadInput, match=r"'train/ch0.jpg' has two labels: 'chelsea' \(train\) and 'coffee' \(validation\)"
     ):
-        listed(tmp_path, members, tables=tables)
+        listed(tmp_path, members, layout={"tables": tables})
 
 
 def shop(counts: dict[str, int]) -> dict[str, bytes]:
@@ -296,6 +300,27 @@ def test_class_folders_are_labels_and_a_share_of_each_is_held_out(tmp_path: Path
         "test": {"apple": 2, "milk, fresh": 1, "tea": 0},
         "train": {"apple": 6, "milk, fresh": 3, "tea": 1},
     }
+
+
+def test_a_share_of_the_records_of_tfrecord_files_is_held_out(tmp_path: Path) -> None:
+    members = {}
+    for part in range(2):
+        own = [
+            records.Record(f"{label}{number}", photo(label, number, 8), label)
+            for number in range(4 * part, 4 * part + 4)
+            for label in ("coffee", "flower")
+        ]
+        records.write(tmp_path / "part", own)
+        members[f"part-{part}.tfrecord"] = (tmp_path / "part").read_bytes()
+    features = {"train": "*.tfrecord", "image": "image", "label": "label", "id": "id"}
+    layout = {"tfrecord": features | {"holdout": 0.25, "seed": 0}}
+    found, _ = listed(tmp_path, members, layout=layout, sample=None)
+    assert pd.crosstab(found.label, found.split).values.tolist() == [[2, 6], [2, 6]]
+    assert sorted(found.id) == sorted(f"{label}{number}" for label in ("coffee", "flower") for number in range(8))
+    for row in found.itertuples():
+        assert row.digest == hashlib.sha256(photo(row.label, int(row.id[-1]), 8)).hexdigest()
+    with pytest.raises(BadInput, match=r"tfrecord\.holdout: a share of 0\.01 of each class is less than one photo"):
+        listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.01, "seed": 0}}, sample=None)
 
 
 def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
@@ -335,17 +360,64 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    sample = facts["submission"]["sample"]
-    index(GROCERY, *paths, tables=facts["tables"], folders=None, sample=sample, strict=True, shards=1, threads=2)
+    usual = {"ids": "sample", "strict": True, "shards": 1, "threads": 2}
+    index(GROCERY, *paths, layout={"tables": facts["tables"]}, sample=facts["submission"]["sample"], **usual)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
     assert len(classes(found)) == 81
     assert read_csv(paths[1]).empty
 
 
+FACTS = yaml.safe_load((ROOT / "config/competitions/picnic.yaml").read_text())
+ODD_TABLES = {
+    "train.tsv": b"file\tlabel\n0.png\tBananas, apples & pears\n1.jpeg\tEggs\n2.png\tEggs\n3.jpeg\tSalad & cress\n",
+    "test.tsv": b"file\n7263.jpeg\n7264.png\n8082.jpeg\n",
+    "sample_submission.tsv": b"file\tlabel\n7263.png\tEggs\n7264.png\tEggs\n8082.png\tBananas, apples & pears\n",
+}
+
+
+def picnic(folder: Path, tables: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, Path]:
+    """The index of the 2019 hackathon's zip, with these tables and tiny photos in the place of its own."""
+    rows = {split: parse_table(f"{split}.tsv", tables[f"{split}.tsv"]).column("file") for split in ("train", "test")}
+    formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
+    photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
+    whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
+    facts = {"layout": {"tables": FACTS["tables"]}, **FACTS["submission"], **settings}
+    found, unreadable = listed(folder, whole, **facts)
+    assert unreadable.empty
+    return found, folder / "source.zip"
+
+
+def handed_in(folder: Path, source: Path, found: pd.DataFrame) -> list[list[str]]:
+    """The rows of a submission that gives the label of the test photos in turn."""
+    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
+    turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
+    Predictions(keys, labels, turns).write(folder / "predictions.csv")
+    submission = folder / "submission.tsv"
+    submit(source, folder / "predictions.csv", submission, tables=FACTS["tables"], **FACTS["submission"])
+    assert submission.read_bytes().startswith(b"file\tlabel\n")
+    return parse_table("submission.tsv", submission.read_bytes()).rows
+
+
+def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:
+    found, source = picnic(tmp_path, ODD_TABLES)
+    assert classes(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
+    names = ["7263.jpeg", "7264.png", "8082.jpeg"]
+    assert handed_in(tmp_path, source, found) == [list(row) for row in zip(names, classes(found), strict=True)]
+
+
+def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*the suffix alone differs"):
+        picnic(tmp_path, ODD_TABLES, ids="sample")
+    wrong = ODD_TABLES["sample_submission.tsv"].replace(b"8082", b"8083")
+    with pytest.raises(BadInput, match=r"line 4: '8083.png' is not an id of test.tsv"):
+        picnic(tmp_path, ODD_TABLES | {"sample_submission.tsv": wrong})
+
+
 @pytest.mark.skipif(not PICNIC.is_dir(), reason="the Picnic tables are not there")
-def test_the_picnic_sample_asks_for_other_files_than_its_test_table() -> None:
-    """The 2019 hackathon's own sample names PNG files where the test table has JPEG ones: said before any work."""
-    tables = {name: parse_table(name, (PICNIC / name).read_bytes()) for name in ("test.tsv", "sample_submission.tsv")}
-    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv, whose first is '7263.jpeg'"):
-        read_sample(tables["sample_submission.tsv"], "file", tables["test.tsv"])
+def test_the_real_picnic_tables_lead_to_a_row_for_each_test_photo(tmp_path: Path) -> None:
+    tables = {path.name: path.read_bytes() for path in PICNIC.glob("*.tsv")}
+    found, source = picnic(tmp_path, tables)
+    assert found.split.value_counts().to_dict() == {"train": 7258, "test": 820}
+    assert len(classes(found)) == 25
+    assert [row[0] for row in handed_in(tmp_path, source, found)] == tables["test.tsv"].decode().split()[1:]

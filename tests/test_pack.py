@@ -1,16 +1,20 @@
+import struct
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import TABLES, competition, write_zip
+from conftest import TABLES, competition, encoded, write_zip
+from PIL import Image
 
 from index import index
 from pack import pack
-from podium import records
+from podium import images, records
 from podium.records import Record
 from podium.tables import read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
+LAYOUT = {"tables": TABLES}
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +25,10 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"coffee", "café".encode())}
     members["validation.csv"] = MEMBERS["validation.csv"].replace(b"coffee", "café".encode())
     source = write_zip(folder / "source.zip", members)
-    settings = {"folders": None, "sample": "sample_submission.csv", "strict": True, "shards": 2, "threads": 2}
-    index(source, folder / "index.csv", folder / "quarantine.csv", tables=TABLES, **settings)
+    settings = {"sample": "sample_submission.csv", "ids": "sample", "strict": True, "shards": 2, "threads": 2}
+    index(source, folder / "index.csv", folder / "quarantine.csv", layout=LAYOUT, **settings)
     for part in read_csv(folder / "index.csv").part.unique():
-        pack(source, folder / "index.csv", folder / f"{part}.tfrecord", part=part)
+        pack(source, folder / "index.csv", folder / f"{part}.tfrecord", part=part, layout=LAYOUT)
     return folder
 
 
@@ -69,7 +73,23 @@ def test_records_that_tensorflow_wrote_are_read(tmp_path: Path) -> None:
     assert list(records.read(path)) == given
 
 
+def test_pixels_of_an_idx_file_are_packed_as_photos(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 5), np.uint8)
+    members = {"images": b"\0\0\x08\3" + struct.pack(">3I", 4, 6, 5) + pixels.tobytes()}
+    members["labels"] = b"\0\0\x08\1" + struct.pack(">I", 4) + bytes([1, 0, 1, 0])
+    source = write_zip(tmp_path / "source.zip", members)
+    layout = {"idx": {split: {"images": "images", "labels": "labels"} for split in ("train", "test")}}
+    settings = {"sample": None, "ids": "sample", "strict": True, "shards": 2, "threads": 2}
+    index(source, tmp_path / "index.csv", tmp_path / "quarantine.csv", layout=layout, **settings)
+    pack(source, tmp_path / "index.csv", tmp_path / "test-1.tfrecord", part="test-1", layout=layout)
+    found = list(records.read(tmp_path / "test-1.tfrecord"))
+    assert [(record.id, record.label) for record in found] == [("2", "1"), ("3", "0")]
+    for record, wanted in zip(found, pixels[2:], strict=True):
+        assert np.array_equal(images.decode(record.image, 5), images.decode(encoded(Image.fromarray(wanted), "PNG"), 5))
+    assert (read_csv(tmp_path / "index.csv")[["width", "height", "format"]] == [5, 6, "PNG"]).all(axis=None)
+
+
 def test_a_part_without_photos_is_an_empty_file(packed: Path, tmp_path: Path) -> None:
     """As some are where there are more shards than photos."""
-    pack(packed / "source.zip", packed / "index.csv", tmp_path / "test-9.tfrecord", part="test-9")
+    pack(packed / "source.zip", packed / "index.csv", tmp_path / "test-9.tfrecord", part="test-9", layout=LAYOUT)
     assert list(records.read(tmp_path / "test-9.tfrecord")) == []

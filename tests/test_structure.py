@@ -13,7 +13,9 @@ import yaml
 from conftest import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
-STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+# What a person runs beside the steps: no rule calls it, and its flags are its own.
+BY_HAND = ("describe",)
+STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in BY_HAND)
 MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 # What a step may not import before it runs, since it costs seconds a process.
@@ -49,15 +51,21 @@ def test_one_rule_one_script_one_function(step: str) -> None:
     assert inspect.getdoc(function)
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_scripts_do_not_import_each_other(step: str) -> None:
-    assert not imports(SCRIPTS / f"{step}.py") & set(STEPS)
+@pytest.mark.parametrize("script", BY_HAND)
+def test_what_is_run_by_hand_is_one_function_of_its_name_without_a_rule(script: str) -> None:
+    assert f"{script}.py" not in RULES
+    assert inspect.getdoc(getattr(importlib.import_module(script), script))
+
+
+@pytest.mark.parametrize("script", [*STEPS, *BY_HAND])
+def test_scripts_do_not_import_each_other(script: str) -> None:
+    assert not imports(SCRIPTS / f"{script}.py") & {*STEPS, *BY_HAND}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
 def test_podium_knows_neither_scripts_nor_config_nor_snakemake(path: Path) -> None:
     found = imports(path)
-    assert not found & set(STEPS)
+    assert not found & {*STEPS, *BY_HAND}
     assert not {name for name in found if name.split(".")[0] == "snakemake"}
     if path.name != "plan.py":
         assert not {"podium.plan", "podium.settings", "podium.fingerprint"} & found

@@ -23,7 +23,7 @@ def submitted(folder: Path, members: dict[str, bytes], **settings: Any) -> str:
     # A training photo has the name of a test photo.
     winners = [2, *(LABELS.index(label) for label in GUESSES.values())]
     Predictions(keys, LABELS, np.eye(3, dtype=np.float32)[winners]).write(folder / "predictions.csv")
-    usual = {"tables": TABLES, "sample": None}
+    usual = {"tables": TABLES, "sample": None, "ids": "sample"}
     submit(source, folder / "predictions.csv", folder / "submission.csv", **(usual | settings))
     return (folder / "submission.csv").read_bytes().decode()
 
@@ -40,6 +40,14 @@ def submitted(folder: Path, members: dict[str, bytes], **settings: Any) -> str:
 )
 def test_the_submission_has_the_form_of_the_sample(tmp_path: Path, sample: str, expected: str) -> None:
     assert submitted(tmp_path, {"sample.csv": sample.encode()}, sample="sample.csv") == expected
+
+
+def test_with_the_test_table_s_ids_a_sample_of_other_suffixes_gives_the_order(tmp_path: Path) -> None:
+    sample = {"sample.csv": b"file,label\n2.png,x\n1.png,x\n3.jpg,x\n"}
+    found = submitted(tmp_path, sample, sample="sample.csv", ids="test")
+    assert found == 'file,label\n2.jpg,NA\n1.jpg,"a,b"\n3.jpg,crème\n'
+    with pytest.raises(BadInput, match=r"'2.png' is not an id of test.csv.*the suffix alone differs"):
+        submitted(tmp_path, sample, sample="sample.csv")
 
 
 def test_without_a_sample_the_test_table_gives_order_and_form(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import tarfile
 import time
 from collections.abc import Callable
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import SUBJECTS, TABLES, competition, copy_project, snakemake, write_zip
+from conftest import SUBJECTS, TABLES, competition, copy_project, photo, snakemake, write_zip
 
+from podium import images
 from podium.tables import Predictions
 
 RESULTS = Path("results/pets")
@@ -245,6 +247,7 @@ SETTINGS = {
     "another experiment": (CONFIG, top("experiments", more={"size": 32}), set()),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
+    "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), FITS | DATA),
     "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
 }
 
@@ -274,6 +277,8 @@ CODE = {
     "backbones/efficientnet_lite.py": HEADS | {"embed"},
     "records.py": FITS | {"pack", "preprocess", "embed"},
     "images.py": FITS | DATA,
+    "layouts/tables.py": FITS | DATA,
+    "layouts/folders.py": set[str](),
     "plan.py": set[str](),
     "settings.py": set[str](),
 }
@@ -442,3 +447,25 @@ def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, s
         "test": len(submission),
     }
     assert sorted(path.name for path in (project / wanted[3]).parent.glob("seed*")) == ["seed0-all", "seed0-fold0"]
+
+
+def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    members: dict[str, bytes] = {}
+    for split, first, last in (("train", 0, 8), ("test", 200, 203)):
+        photos = [photo(name, number, 32) for number in range(first, last) for name in SUBJECTS]
+        pixels = np.stack([images.decode(data, 32) for data in photos])
+        labels = bytes(number % 4 for number in range(len(photos)))
+        members[f"{split}-images"] = b"\0\0\x08\4" + struct.pack(">4I", *pixels.shape) + pixels.tobytes()
+        members[f"{split}-labels"] = b"\0\0\x08\1" + struct.pack(">I", len(labels)) + labels
+    write_zip(project / "idx.zip", members)
+    idx = {split: {"images": f"{split}-images", "labels": f"{split}-labels"} for split in ("train", "test")}
+    facts = {"idx": {**idx, "classes": list(SUBJECTS)}, "archive": "idx.zip", "run": ["linear"]}
+    (project / "config/competitions/idx.yaml").write_text(yaml.safe_dump(facts))
+    snakemake(project, "--config", "competition=idx")
+    submission = pd.read_csv(project / "results/idx/linear/submission.csv", dtype=str)
+    assert list(submission.id) == [str(number) for number in range(12)]
+    right = (submission.label == [*SUBJECTS] * 3).mean()
+    scores = json.loads((project / "results/idx/linear/scores.json").read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"out_of_fold": 32, "test": 12}
+    assert scores["test"]["accuracy"]["value"] == right > 0.9

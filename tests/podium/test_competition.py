@@ -129,6 +129,22 @@ def test_a_sample_that_does_not_fit_the_test_table_is_refused(rows: str, message
         read_sample(parsed(f"file,label\n{rows}", "sample.csv"), "file", TEST)
 
 
+@pytest.mark.parametrize(
+    "test, rows, message",
+    [
+        ("a.jpg\nb.jpg\n", "a.png\na.gif\n", "sample.csv: line 3: 'a.jpg' stands there twice"),
+        ("a.jpg\nb.jpg\n", "a.png\nc.png\n", "sample.csv: line 3: 'c.png' is not an id of test.csv"),
+        ("a.jpg\nb.jpg\n", "a.png\n", "test.csv: line 3: 'b.jpg' is not in sample.csv"),
+        ("a.jpg\na.png\n", "a.jpg\na.png\n", "test.csv: line 3: 'a.png' and 'a.jpg' differ in the suffix alone"),
+    ],
+    ids=["twice", "unknown", "missing", "ambiguous"],
+)
+def test_ids_of_other_suffixes_are_matched_one_to_one_or_refused(test: str, rows: str, message: str) -> None:
+    sample = parsed("file\tlabel\n" + rows.replace("\n", "\tx\n"), "sample.csv")
+    with pytest.raises(BadInput, match=re.escape(message)):
+        read_sample(sample, "file", parsed(f"file\n{test}", "test.csv"), "test")
+
+
 def test_a_sample_of_other_than_two_columns_is_refused() -> None:
     with pytest.raises(BadInput, match=re.escape("sample.csv: 3 columns (file, label, score)")):
         read_sample(parsed("file,label,score\na.jpg,x,1\n", "sample.csv"), "file", TEST)

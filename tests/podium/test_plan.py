@@ -11,6 +11,8 @@ import pytest
 import yaml
 from conftest import ROOT, TABLES
 
+from podium import plan as plans
+from podium.fingerprint import fingerprint
 from podium.plan import Plan
 from podium.settings import ConfigError
 
@@ -140,6 +142,19 @@ COMPETITIONS = {
         "pets.yaml: sha256: an archive at a URL needs one",
     ),
     "a digest that is none": ({"sha256": "abc"}, "sha256: 'abc' does not match"),
+    "a file without a digest": (
+        {"archive": {"a.gz": {"url": "https://example.org/a.gz"}}},
+        "pets.yaml: archive.a.gz: sha256 is missing",
+    ),
+    "a file that leads outside": ({"archive": {"../a": {"url": "https://a", "sha256": "0" * 64}}}, "'../a' does not"),
+    "one digest of several files": (
+        {"archive": {"a.gz": {"url": "https://example.org/a.gz", "sha256": "0" * 64}}, "sha256": "0" * 64},
+        "pets.yaml: sha256: of several files each has its own",
+    ),
+    "two layouts": (
+        {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
+        "give either tables or folders or idx or cifar or tfrecord",
+    ),
     "no such archive": ({"archive": "nowhere.zip"}, "archive: no file or folder at nowhere.zip"),
     "no archive": ({}, "pets.yaml: archive: bring it with --config competition=pets archive=PATH_OR_URL"),
     "an experiment that is not there": ({"archive": "pets.zip", "run": ["more"]}, "no experiment 'more'"),
@@ -153,6 +168,65 @@ def test_a_wrong_competition_is_refused_in_one_line(project: Path, facts: dict[s
         plan()
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+LABELLED = {"train": "*", "image": "image", "label": "label"}
+LAYOUTS = {
+    "training photos without labels": (
+        {"idx": {"train": {"images": "a"}, "test": {"images": "b"}}},
+        "idx.train: labels is missing",
+    ),
+    "no label bytes": ({"cifar": {"train": ["a"], "test": ["b"]}}, "cifar: label_bytes is missing"),
+    "neither a test nor a held-out part": ({"tfrecord": LABELLED}, "tfrecord: give either test or holdout"),
+    "a test and a held-out part": (
+        {"tfrecord": {**LABELLED, "test": "*", "holdout": 0.2, "seed": 0}},
+        "tfrecord: give either test or holdout",
+    ),
+    "a held-out part without a seed": (
+        {"tfrecord": {**LABELLED, "holdout": 0.2}},
+        "tfrecord: 'seed' is a dependency of 'holdout'",
+    ),
+    "a side of no pixels": (
+        {"tfrecord": {**LABELLED, "test": "*", "shape": [0, 28]}},
+        "tfrecord.shape.0: 0 is less than the minimum of 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "message"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_wrong_layout_is_refused_in_one_line(project: Path, facts: dict[str, Any], message: str) -> None:
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", **facts}))
+    with pytest.raises(ConfigError) as refused:
+        plan()
+    assert str(refused.value) == f"podium: config/competitions/pets.yaml: {message}"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in (ROOT / "config/competitions").glob("*.yaml")])
+def test_the_competitions_of_the_repository_are_whole(project: Path, name: str) -> None:
+    one = plan(competition=name, archive="pets.zip")
+    facts = yaml.safe_load((project / f"config/competitions/{name}.yaml").read_text())
+    ((layout, spec),) = one.settings("index", job(competition=name))["layout"].items()
+    assert facts[layout] == spec
+    assert one.settings("pack", job(competition=name, part="train-0"))["layout"] == {layout: spec}
+    for rule in ("index", "pack"):
+        assert one.code(rule, job(competition=name)) == fingerprint(rule, (f"podium.layouts.{layout}",))
+
+
+def test_every_layout_is_a_file_and_can_be_chosen() -> None:
+    files = {path.stem for path in (ROOT / "workflow/scripts/podium/layouts").glob("*.py")}
+    assert files == {"__init__", *plans.LAYOUTS}
+    schema = yaml.safe_load((ROOT / "workflow/schemas/competition.yaml").read_text())
+    assert [each["required"] for each in schema["oneOf"]] == [[name] for name in plans.LAYOUTS]
+
+
+def test_a_labelled_validation_part_of_any_layout_judges(project: Path) -> None:
+    idx = {split: {"images": split, "labels": split} for split in ("train", "validation", "test")}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", "idx": idx}))
+    assert fits(plan(with_folds(0))) == ["seed0-all"]
+    assert plan(with_folds(0)).settings("predict", job(fit="seed0-all"))["splits"] == ["validation", "test"]
+    del idx["validation"]
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", "idx": idx}))
+    assert fits(plan(with_folds(0))) == ["seed0-all", "seed0-fold0"]
 
 
 def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(project: Path) -> None:
@@ -173,8 +247,19 @@ def test_the_submission_takes_the_suffix_of_the_sample(project: Path) -> None:
 
 def test_an_archive_from_the_command_line_leaves_the_digest_of_another_behind(project: Path) -> None:
     pets(project, archive="https://example.org/a.zip", sha256="0" * 64)
-    assert plan().settings("download", job()) == {"archive": "https://example.org/a.zip", "sha256": "0" * 64}
-    assert plan(archive="pets.zip").settings("download", job()) == {"archive": "pets.zip", "sha256": None}
+    there = {"archive": "https://example.org/a.zip", "sha256": "0" * 64, "files": None}
+    assert plan().settings("download", job()) == there
+    here = {"archive": "pets.zip", "sha256": None, "files": None}
+    assert plan(archive="pets.zip").settings("download", job()) == here
+
+
+def test_an_archive_of_several_files_is_given_by_their_names(project: Path) -> None:
+    files = {name: {"url": f"https://example.org/{name}", "sha256": "0" * 64} for name in ("a.gz", "b.gz")}
+    pets(project, archive=files)
+    assert plan().settings("download", job()) == {"archive": None, "sha256": None, "files": files}
+    assert plan().archive_file("pets") == []
+    assert plan().archive_state("pets") == ""
+    assert plan(archive="pets.zip").settings("download", job())["files"] is None
 
 
 JUDGED = ("validation", "test")

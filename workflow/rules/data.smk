@@ -38,7 +38,7 @@ rule index:
     threads: plan.cores(workflow.cores)
     params:
         settings=lambda w: plan.settings("index", w),
-        code=plan.code("index"),
+        code=lambda w: plan.code("index", w),
     script:
         "../scripts/index.py"
 
@@ -73,7 +73,7 @@ rule pack:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("pack", w),
-        code=plan.code("pack"),
+        code=lambda w: plan.code("pack", w),
     script:
         "../scripts/pack.py"
 

@@ -18,19 +18,33 @@ CHUNK = 1 << 18
 DIGITS_TEST_EVERY = 5
 
 
-def download(source: Output, *, archive: str, sha256: str | None) -> None:
+def download(
+    source: Output, *, archive: str | None, sha256: str | None, files: dict[str, dict[str, str]] | None
+) -> None:
     """Bring the competition's archive here, checked, as one zip file.
 
-    `archive` is a URL, a zip or tar file, a folder, or `builtin:digits`. Members that are links, lead
-    outside or stand there twice stop it, as does a wrong sha256.
+    `archive` is a URL, a zip or tar file, a folder, or `builtin:digits`; without one, `files` gives the `url` and
+    the `sha256` of each file by its name. Members that are links, lead outside or stand there twice stop it, as does
+    a wrong sha256.
     """
-    if archive == "builtin:digits":
+    if archive is None:
+        archives.write_zip(source, _files(files or {}, source.parent))
+    elif archive == "builtin:digits":
         archives.write_zip(source, _digits())
     elif "://" in archive:
         with tempfile.TemporaryDirectory(dir=source.parent) as folder:
             _take(_fetch(archive, Path(folder)), archive, sha256, source)
     else:
         _take(Path(archive).expanduser(), archive, sha256, source)
+
+
+def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:
+    """Each file by its name, brought and checked one after the other."""
+    for name, file in files.items():
+        with tempfile.TemporaryDirectory(dir=beside) as folder:
+            path = _fetch(file["url"], Path(folder))
+            _check_digest(path, file["url"], file["sha256"])
+            yield name, path.read_bytes()
 
 
 def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:

@@ -12,7 +12,13 @@ from podium.tables import Predictions
 
 
 def submit(
-    source: Path, predictions: Path, submission: Output, *, tables: dict[str, Any] | None, sample: str | None
+    source: Path,
+    predictions: Path,
+    submission: Output,
+    *,
+    tables: dict[str, Any] | None,
+    sample: str | None,
+    ids: str,
 ) -> None:
     """Write the submission and check it against the sample.
 
@@ -20,7 +26,7 @@ def submit(
     tables all test photos, as `id,label`. A mismatch raises BadInput, naming the first offending row.
     """
     found = Predictions.read(predictions).of("test")
-    asked = _asked(Archive(source), tables, sample, found)
+    asked = _asked(Archive(source), tables, sample, ids, found)
     label = dict(zip(found.keys.id, np.array(found.labels)[found.probabilities.argmax(1)], strict=True))
     text = asked.format([label[key] for key in asked.ids])
     submission.write_text(text, encoding="utf-8", newline="")
@@ -28,13 +34,13 @@ def submit(
     log.info("%d rows, checked against %s", len(asked.ids), asked.name)
 
 
-def _asked(archive: Archive, tables: dict[str, Any] | None, sample: str | None, found: Predictions) -> Sample:
+def _asked(archive: Archive, tables: dict[str, Any] | None, sample: str | None, ids: str, found: Predictions) -> Sample:
     """What the submission has to look like."""
     if tables is None:
         return Sample("the test photos", ["id", "label"], list(found.keys.id), 0, ",", "\n")
     test, column = archive_table(archive, tables["test"]["path"]), tables["test"]["id"]
     if sample:
-        return read_sample(archive_table(archive, sample), column, test)
+        return read_sample(archive_table(archive, sample), column, test, ids)
     return Sample(test.name, [column, tables["train"]["label"]], test.column(column), 0, test.delimiter, test.newline)
 
 

@@ -1,5 +1,6 @@
 """What a competition hands out, as one zip file: checked, and read by name. No TensorFlow."""
 
+import gzip
 import posixpath
 import stat
 import tarfile
@@ -12,6 +13,7 @@ from typing import IO
 
 from podium.step import BadInput
 
+GZIP = b"\x1f\x8b"
 LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "._")
 
 
@@ -40,6 +42,17 @@ class Archive:
             return self._zip.read(self._members[unicodedata.normalize("NFC", name)])
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise BadInput(f"{name}: damaged in the archive ({error})") from error
+
+    def unpacked(self, name: str) -> bytes:
+        """The bytes of a member, expanded where it is a gzip file; BadInput where it is not there or not whole."""
+        if name not in self:
+            there = self.names()
+            raise BadInput(f"{name}: not in the archive (there are: {', '.join(there[:5])}{', …' * (len(there) > 5)})")
+        data = self.read(name)
+        try:
+            return gzip.decompress(data) if data.startswith(GZIP) else data
+        except (OSError, EOFError, zlib.error) as error:
+            raise BadInput(f"{name}: not a whole gzip file ({error})") from error
 
 
 def _is_litter(name: str) -> bool:

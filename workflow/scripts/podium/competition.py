@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import posixpath
 from typing import NamedTuple
 
 from podium.archive import Archive
@@ -96,26 +97,48 @@ class Sample(NamedTuple):
         return format_table(self.header, rows, self.delimiter, self.newline)
 
 
-def read_sample(table: Table, id_column: str, test: Table) -> Sample:
-    """The sample submission, checked to ask for each id of the test table once; raises BadInput, naming the row."""
+def read_sample(table: Table, id_column: str, test: Table, ids: str = "sample") -> Sample:
+    """The sample submission, checked to ask for each id of the test table once; raises BadInput, naming the row.
+
+    Its ids are those of the test table, or with `ids` as "test" the same but for the suffixes of files: the test
+    table's stand in the place of the sample's then.
+    """
     if len(table.header) != 2:
         raise BadInput(
             f"{table.name}: {len(table.header)} columns ({', '.join(table.header)}); Podium writes an id and a label"
         )
     column = table.header.index(id_column) if id_column in table.header else 0
-    ids = table.column(table.header[column])
+    asked = table.column(table.header[column])
+    if ids == "test":
+        asked = _with_suffixes(asked, test, id_column)
     known, seen = set(test.column(id_column)), set()
-    for line, key in zip(table.lines, ids, strict=True):
+    for line, key in zip(table.lines, asked, strict=True):
         if key not in known:
             first = test.column(id_column)[0]
-            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{first}'")
+            hint = "; the suffix alone differs, see `submission.ids`" if _stem(key) in map(_stem, known) else ""
+            raise BadInput(
+                f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{first}'{hint}"
+            )
         if key in seen:
             raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
         seen.add(key)
     for line, key in zip(test.lines, test.column(id_column), strict=True):
         if key not in seen:
             raise BadInput(f"{test.name}: line {line}: '{key}' is not in {table.name}")
-    return Sample(table.name, table.header, ids, column, table.delimiter, table.newline)
+    return Sample(table.name, table.header, asked, column, table.delimiter, table.newline)
+
+
+def _with_suffixes(asked: list[str], test: Table, id_column: str) -> list[str]:
+    """For each id the test table's that differs in the suffix alone; an id of no such photo stays as it is."""
+    by_stem: dict[str, str] = {}
+    for line, key in zip(test.lines, test.column(id_column), strict=True):
+        if (other := by_stem.setdefault(_stem(key), key)) != key:
+            raise BadInput(f"{test.name}: line {line}: '{key}' and '{other}' differ in the suffix alone")
+    return [by_stem.get(_stem(key), key) for key in asked]
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(name)[0]
 
 
 def check_submission(name: str, data: bytes, sample: Sample, labels: list[str]) -> None:

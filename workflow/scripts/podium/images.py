@@ -43,6 +43,13 @@ def decode(data: bytes, size: int) -> NDArray[np.uint8]:
     return np.asarray(ImageOps.fit(_rgb(_upright(image)), (size, size), Image.Resampling.BICUBIC))
 
 
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """Pixels uint8 [h, w] or [h, w, 1, 3 or 4] as a PNG, which loses nothing."""
+    out = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(out, "PNG")
+    return out.getvalue()
+
+
 def _open(data: bytes) -> Image.Image:
     if not data:
         raise Unreadable("the file is empty")

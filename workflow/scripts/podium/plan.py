@@ -11,12 +11,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from podium import JUDGES, SPLITS
+from podium import JUDGES
 from podium.backbones import FAMILIES
 from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
 
 COMPETITIONS = Path("config/competitions")
+LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
 PRETRAINED = ("head", "finetune")  # those on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
@@ -50,12 +51,13 @@ class Plan:
     def settings(self, rule: str, wildcards: Any) -> Settings:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._facts(wildcards.competition)
-        layout = {"tables": facts["tables"], "sample": facts["submission"]["sample"]}
+        layout = {name: facts[name] for name in LAYOUTS if facts[name]}
+        asked = {"sample": facts["submission"]["sample"], "ids": facts["submission"]["ids"]}
         by_rule: dict[str, Callable[[], Settings]] = {
-            "download": lambda: {"archive": facts["archive"], "sha256": facts["sha256"]},
-            "index": lambda: {**layout, "folders": facts["folders"], **facts["index"]},
+            "download": lambda: self._download(facts),
+            "index": lambda: {"layout": layout, **asked, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
-            "pack": lambda: {"part": wildcards.part},
+            "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size)},
             "embed": lambda: {
                 "backbone": wildcards.backbone,
@@ -66,7 +68,7 @@ class Plan:
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
-            "submit": lambda: self._submit(layout, wildcards),
+            "submit": lambda: self._submit({"tables": facts["tables"], **asked}, wildcards),
             "leaderboard": lambda: {
                 "experiments": facts["run"],
                 "teachers": self._taught(wildcards.competition, facts["run"]),
@@ -76,8 +78,11 @@ class Plan:
         return by_rule[rule]()
 
     def code(self, rule: str, wildcards: Any = None) -> str:
-        """What the rule's code means; of networks and backbones only what this experiment uses."""
+        """What the rule's code means; of layouts, networks and backbones only what is used here."""
         backbone, also = getattr(wildcards, "backbone", None), []
+        if rule in ("index", "pack"):
+            facts = self._facts(wildcards.competition)
+            also += [f"podium.layouts.{name}" for name in LAYOUTS if facts[name]]
         if rule in ("train", "predict"):
             experiment = self._experiment(wildcards.competition, wildcards.experiment)
             network = experiment["train"]["network"]
@@ -96,7 +101,7 @@ class Plan:
                 how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
                 raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: {how}")
             return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
-        if archive.startswith("builtin:") or "://" in archive:
+        if isinstance(archive, dict) or archive.startswith("builtin:") or "://" in archive:
             return []
         path = Path(archive).expanduser()
         if not path.exists():
@@ -106,8 +111,8 @@ class Plan:
 
     def archive_state(self, competition: str) -> str:
         """A digest of the names and contents in an archive that is a folder; empty for any other."""
-        folder = Path(self._facts(competition)["archive"] or "").expanduser()
-        if not self._facts(competition)["archive"] or not folder.is_dir():
+        archive = self._facts(competition)["archive"]
+        if not isinstance(archive, str) or not (folder := Path(archive).expanduser()).is_dir():
             return ""
         digest = hashlib.sha256()
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -248,8 +253,8 @@ class Plan:
         alone = not self._experiment(wildcards.competition, wildcards.experiment)["folds"]
         _, fold = _fit(wildcards)
         own = ["train"] if fold is not None else []
-        others = [] if alone and fold is not None else list(self._facts(wildcards.competition)["tables"] or ["test"])
-        return [split for split in SPLITS if split in own or (split in others and split != "train")]
+        judging = ["validation"] if self._has_validation(wildcards.competition) else []
+        return own if alone and fold is not None else [*own, *judging, "test"]
 
     def _seeds(self, wildcards: Any) -> list[int]:
         if wildcards.experiment in self._config["ensembles"]:
@@ -266,7 +271,8 @@ class Plan:
         return {name: teachers for name, teachers in found.items() if teachers}
 
     def _has_validation(self, competition: str) -> bool:
-        return "validation" in (self._facts(competition)["tables"] or {})
+        facts = self._facts(competition)
+        return any("validation" in facts[name] for name in LAYOUTS if facts[name])
 
     def _check(self, competition: str, name: str) -> None:
         """Raises ConfigError unless this is an experiment, or an ensemble whose members one yardstick measures."""
@@ -282,6 +288,15 @@ class Plan:
         if not self._has_validation(competition) and len(set(folds.values())) > 1:
             said = ", ".join(f"{member} {count}" for member, count in folds.items())
             raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
+
+    def _download(self, facts: Settings) -> Settings:
+        """The archive and its digest, or the files that it is put together from."""
+        several = isinstance(facts["archive"], dict)
+        return {
+            "archive": None if several else facts["archive"],
+            "sha256": facts["sha256"],
+            "files": facts["archive"] if several else None,
+        }
 
     def _submit(self, layout: Settings, wildcards: Any) -> Settings:
         expected = self._submission(wildcards.competition)
@@ -302,8 +317,10 @@ class Plan:
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
         if competition == self._competition and self._config.get("archive"):
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
-        if "://" in (facts["archive"] or "") and not facts["sha256"]:
+        if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
+        if isinstance(facts["archive"], dict) and facts["sha256"]:
+            raise ConfigError(f"{path}: sha256: of several files each has its own")
         return facts
 
     @cache  # noqa: B019 (the plan lives as long as its process)

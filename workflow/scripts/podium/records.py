@@ -1,18 +1,27 @@
-"""TFRecord files of encoded photos, written and read without importing TensorFlow (5 s a process).
+"""TFRecord files and their `tf.train.Example`s, written and read without importing TensorFlow (5 s a process).
 
-Framing as in tensorflow/core/lib/io/record_writer.h: length, masked CRC-32C, data, masked CRC-32C. Each
-record is a `tf.train.Example` with three bytes features, so that any TFRecord reader can use the files:
+Framing as in tensorflow/core/lib/io/record_writer.h: length, masked CRC-32C, data, masked CRC-32C. The messages are
+those of tensorflow/core/example/feature.proto. Our own records each have three bytes features, so that any TFRecord
+reader can use the files:
 `tf.io.parse_single_example(record, {k: tf.io.FixedLenFeature([], tf.string) for k in ("id", "image", "label")})`.
 """
 
 import struct
 from collections.abc import Iterable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
 from typing import NamedTuple
 
 import google_crc32c
+import numpy as np
+from numpy.typing import NDArray
 
 from podium.step import BadInput
+
+# The kinds of lists that a Feature may hold, by their field.
+KINDS = {1: "bytes", 2: "float", 3: "int64"}
+# Protobuf's wire types: https://protobuf.dev/programming-guides/encoding
+VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 
 
 class Record(NamedTuple):
@@ -21,6 +30,13 @@ class Record(NamedTuple):
     id: str
     image: bytes
     label: str
+
+
+class Feature(NamedTuple):
+    """A feature of any Example: `bytes`, `float` or `int64`, and so many values; of no kind where it is empty."""
+
+    kind: str
+    values: list[bytes] | NDArray[np.float32] | NDArray[np.int64]
 
 
 def write(path: Path, records: Iterable[Record]) -> None:
@@ -34,14 +50,19 @@ def write(path: Path, records: Iterable[Record]) -> None:
 def read(path: Path) -> Iterator[Record]:
     """Raises BadInput, naming the record, where the file is damaged."""
     with path.open("rb") as file:
-        number = 0
-        while head := file.read(12):
-            length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 and _masked_crc(head[:8]) == head[8:] else None
-            data = file.read(length) if length is not None else b""
-            if len(data) != length or file.read(4) != _masked_crc(data):
-                raise BadInput(f"{path}: record {number} is damaged")
-            yield decode(data)
-            number += 1
+        yield from map(decode, frames(file, str(path)))
+
+
+def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
+    """The data of each record of any TFRecord file; raises BadInput, naming file and record, where it is damaged."""
+    number = 0
+    while head := file.read(12):
+        length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 and _masked_crc(head[:8]) == head[8:] else None
+        data = file.read(length) if length is not None else b""
+        if len(data) != length or file.read(4) != _masked_crc(data):
+            raise BadInput(f"{name}: record {number} is damaged")
+        yield data
+        number += 1
 
 
 def count(path: Path) -> int:
@@ -67,11 +88,53 @@ def encode(record: Record) -> bytes:
 
 def decode(data: bytes) -> Record:
     """The inverse of `encode`, for Examples whose features each hold one bytes value."""
-    values = {}
-    for entry in _fields(_fields(data)[0][1]):
-        parts = dict(_fields(entry[1]))
-        values[parts[1].decode()] = _fields(_fields(parts[2])[0][1])[0][1]
+    values = {name: bytes(feature.values[0]) for name, feature in example(data).items()}
     return Record(values["id"].decode(), values["image"], values["label"].decode())
+
+
+def example(data: bytes) -> dict[str, Feature]:
+    """The features of any `tf.train.Example` by name; raises ValueError where the bytes are none."""
+    found = {}
+    for features in _messages(data, 1):
+        for entry in _messages(features, 1):
+            name, value = (b"".join(_messages(entry, number)[-1:]) for number in (1, 2))
+            found[name.decode()] = _feature(value)
+    return found
+
+
+def _feature(data: bytes) -> Feature:
+    """Of several lists the last kind counts, and lists of one kind are one: so protobuf merges messages."""
+    kind, lists = 0, b""
+    for number, wire, value in _fields(data):
+        if number in KINDS and wire == DELIMITED:
+            kind, lists = number, (lists if number == kind else b"") + value
+    if KINDS.get(kind) == "float":
+        packed = b"".join(
+            value for number, wire, value in _fields(lists) if number == 1 and wire in (DELIMITED, FIXED32)
+        )
+        return Feature("float", np.frombuffer(packed, "<f4"))
+    if KINDS.get(kind) == "int64":
+        packed = b"".join(
+            value for number, wire, value in _fields(lists) if number == 1 and wire in (DELIMITED, VARINT)
+        )
+        return Feature("int64", _integers(packed))
+    return Feature(KINDS.get(kind, ""), _messages(lists, 1))
+
+
+def _integers(data: bytes) -> NDArray[np.int64]:
+    """Varints one behind the other, all at once: raw pixels are thousands of them."""
+    parts = np.frombuffer(data, np.uint8)
+    if not len(parts):
+        return np.zeros(0, np.int64)
+    ends = np.flatnonzero(parts < 0x80)
+    if not len(ends) or ends[-1] != len(parts) - 1:
+        raise ValueError("a number is cut off")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    places = np.arange(len(parts)) - np.repeat(starts, ends - starts + 1)
+    if places.max() > 9:
+        raise ValueError("a number of more than ten bytes")
+    shifted = (parts & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
+    return np.bitwise_or.reduceat(shifted, starts).view(np.int64)
 
 
 def _masked_crc(data: bytes) -> bytes:
@@ -80,25 +143,43 @@ def _masked_crc(data: bytes) -> bytes:
 
 
 def _field(number: int, value: bytes) -> bytes:
-    """A length-delimited protobuf field (https://protobuf.dev/programming-guides/encoding)."""
+    """A length-delimited protobuf field."""
     length, varint = len(value), bytearray()
     while length > 0x7F:
         varint.append(length & 0x7F | 0x80)
         length >>= 7
-    return bytes([number << 3 | 2, *varint, length]) + value
+    return bytes([number << 3 | DELIMITED, *varint, length]) + value
 
 
-def _fields(data: bytes) -> list[tuple[int, bytes]]:
-    """The length-delimited fields of a message as number and value."""
-    fields, at = [], 0
+def _messages(data: bytes, wanted: int) -> list[bytes]:
+    """The length-delimited fields of this number."""
+    return [value for number, wire, value in _fields(data) if number == wanted and wire == DELIMITED]
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """A message's fields as number, wire type and bytes, a varint's as they stand; ValueError where it is cut."""
+    at = 0
     while at < len(data):
-        number, length, shift = data[at] >> 3, 0, 0
-        at += 1
-        while True:
-            length |= (data[at] & 0x7F) << shift
-            shift, at = shift + 7, at + 1
-            if data[at - 1] < 0x80:
-                break
-        fields.append((number, data[at : at + length]))
+        tag, at = _varint(data, at)
+        if (wire := tag & 7) == DELIMITED:
+            length, at = _varint(data, at)
+        elif wire == VARINT:
+            length = _varint(data, at)[1] - at
+        elif wire in (FIXED32, FIXED64):
+            length = 4 if wire == FIXED32 else 8
+        else:
+            raise ValueError(f"no wire type {wire}")
+        if at + length > len(data):
+            raise ValueError("a field is cut off")
+        yield tag >> 3, wire, data[at : at + length]
         at += length
-    return fields
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """The number that starts at a place, and the place behind it."""
+    number = 0
+    for shift, byte in enumerate(data[at : at + 10]):
+        number |= (byte & 0x7F) << 7 * shift
+        if byte < 0x80:
+            return number, at + shift + 1
+    raise ValueError("a number is cut off")
