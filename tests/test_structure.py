@@ -13,13 +13,14 @@ import yaml
 from conftest import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
-STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+BY_HAND = ("recognise",)  # what a person runs and no rule does
+STEPS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {*BY_HAND})
 MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 # What a step may not import before it runs, since it costs seconds a process.
 HEAVY = ("tensorflow", "keras")
-TOUCH_WEIGHTS = ("efficientnet_lite.py", "inception_v3.py", "cnn.py", "finetune.py", "training.py")
-TOUCH_WEIGHTS += ("depthwise.py", "device.py")
+TOUCH_WEIGHTS = ("efficientnet_lite.py", "keras_applications.py", "saved_model.py", "cnn.py", "finetune.py")
+TOUCH_WEIGHTS += ("training.py", "depthwise.py", "folding.py", "device.py")
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:
@@ -49,15 +50,26 @@ def test_one_rule_one_script_one_function(step: str) -> None:
     assert inspect.getdoc(function)
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_scripts_do_not_import_each_other(step: str) -> None:
-    assert not imports(SCRIPTS / f"{step}.py") & set(STEPS)
+@pytest.mark.parametrize("script", BY_HAND)
+def test_what_runs_by_hand_is_no_rule_and_has_its_own_help(script: str) -> None:
+    assert f"rule {script}:" not in RULES
+    assert f"scripts/{script}.py" in (ROOT / "README.md").read_text()
+    command = [sys.executable, SCRIPTS / f"{script}.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr == ""
+    assert inspect.getdoc(getattr(importlib.import_module(script), script))
+
+
+@pytest.mark.parametrize("script", [*STEPS, *BY_HAND])
+def test_scripts_do_not_import_each_other(script: str) -> None:
+    assert not imports(SCRIPTS / f"{script}.py") & {*STEPS, *BY_HAND}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SCRIPTS)))
 def test_podium_knows_neither_scripts_nor_config_nor_snakemake(path: Path) -> None:
     found = imports(path)
-    assert not found & set(STEPS)
+    assert not found & {*STEPS, *BY_HAND}
     assert not {name for name in found if name.split(".")[0] == "snakemake"}
     if path.name != "plan.py":
         assert not {"podium.plan", "podium.settings", "podium.fingerprint"} & found
