@@ -148,6 +148,22 @@ def test_a_file_that_is_no_weights_file_is_refused_in_one_line(tmp_path: Path) -
         assert "\n" not in str(refused.value)
 
 
+def test_imagenet_weights_are_those_of_keras_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = reference("mobilenet", SIDE)
+    made.save(tmp_path / "cached.h5")
+    asked: list[str] = []
+
+    def cached(name: str, *_: object, **__: object) -> str:
+        asked.append(name)
+        return str(tmp_path / "cached.h5")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", cached)
+    network = backbones.build("mobilenet", policy="float32", sides=[SIDE])
+    assert asked == ["mobilenet_1_0_224_tf_no_top.h5"]
+    expected = made(preprocessed("mobilenet", photos()), training=False).numpy()
+    np.testing.assert_allclose(network(photos()).numpy(), expected, atol=2e-3 * np.abs(expected).max())
+
+
 def test_imagenet_weights_that_cannot_be_had_are_said_so_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def offline(**_: object) -> None:
         raise Exception("URL fetch failure on https://example.org/weights.h5: None -- no network")
