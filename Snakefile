@@ -5,7 +5,6 @@ import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from podium.backbones import FAMILIES
 from podium.plan import Plan
 
 
@@ -18,7 +17,7 @@ plan = Plan(config, workflow.config_settings.overwrite_config)
 wildcard_constraints:
     competition=r"[^/]+",
     experiment=r"[^/]+",
-    backbone="|".join(FAMILIES),
+    backbone=r"[^/]+",
     views=r"[^/]+",
     part=r"(train|validation|test)-\d+",
     size=r"\d+",

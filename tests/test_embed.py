@@ -15,7 +15,14 @@ def test_each_view_is_the_backbones_answer_to_that_cut(tmp_path: Path) -> None:
     photos = np.stack([images.decode(photo("coffee", number), SIZE) for number in range(5)])
     pixels.write(tmp_path / "part.npy", photos.shape, photos)
     views = ["plain", "flip", "zoom", "crop-1"]
-    embed(tmp_path / "part.npy", tmp_path / "part.npz", backbone="efficientnet_lite0", views=views, precision="float32")
+    embed(
+        tmp_path / "part.npy",
+        tmp_path / "part.npz",
+        backbone="efficientnet_lite0",
+        weights="imagenet",
+        views=views,
+        precision="float32",
+    )
     found, network = np.load(tmp_path / "part.npz"), backbones.build("efficientnet_lite0", policy="float32")
     assert sorted(found) == sorted(views)
     np.testing.assert_allclose(found["plain"], network(photos.astype(np.float32)), atol=2e-3)
@@ -33,6 +40,7 @@ def test_the_same_photos_give_the_same_bytes_and_no_photos_give_none(tmp_path: P
             tmp_path / f"{source}.npy",
             tmp_path / f"{name}.npz",
             backbone="efficientnet_lite0",
+            weights="imagenet",
             views=["plain"],
             precision="auto",
         )

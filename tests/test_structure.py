@@ -14,14 +14,14 @@ from conftest import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
 # What a person runs beside the steps: no rule calls it, and its flags are its own.
-BY_HAND = ("describe",)
-STEPS = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in BY_HAND)
+BY_HAND = ("describe", "recognise")
+STEPS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {*BY_HAND})
 MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 # What a step may not import before it runs, since it costs seconds a process.
 HEAVY = ("tensorflow", "keras")
-TOUCH_WEIGHTS = ("efficientnet_lite.py", "inception_v3.py", "cnn.py", "finetune.py", "training.py")
-TOUCH_WEIGHTS += ("depthwise.py", "device.py")
+TOUCH_WEIGHTS = ("efficientnet_lite.py", "keras_applications.py", "saved_model.py", "cnn.py", "finetune.py")
+TOUCH_WEIGHTS += ("training.py", "depthwise.py", "folding.py", "device.py")
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:
@@ -52,8 +52,13 @@ def test_one_rule_one_script_one_function(step: str) -> None:
 
 
 @pytest.mark.parametrize("script", BY_HAND)
-def test_what_is_run_by_hand_is_one_function_of_its_name_without_a_rule(script: str) -> None:
-    assert f"{script}.py" not in RULES
+def test_what_runs_by_hand_is_no_rule_and_has_its_own_help(script: str) -> None:
+    assert f"rule {script}:" not in RULES
+    assert f"scripts/{script}.py" in (ROOT / "README.md").read_text()
+    command = [sys.executable, SCRIPTS / f"{script}.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: ")
+    assert done.stderr == ""
     assert inspect.getdoc(getattr(importlib.import_module(script), script))
 
 

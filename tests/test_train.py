@@ -11,12 +11,14 @@ import yaml
 from conftest import ROOT
 
 from podium.networks import cnn, head
+from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict
 from train import train
 
 OPTIONS = {
     "backbone": "efficientnet_lite0",
+    "weights": "imagenet",
     "precision": "float32",
     "size": 32,
     "views": ["plain"],
@@ -120,6 +122,19 @@ def test_predict_answers_for_the_splits_that_it_is_asked_for(
     found = predicted(folder, fold, splits)
     assert dict(found.keys.split.value_counts(sort=False)) == expected
     assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+
+
+def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:
+    fit(folder)
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    write_csv(folder / "index.csv", index.replace({"label": {"cup": "dog"}}))
+    with pytest.raises(
+        BadInput, match=r"^.*model\.keras: its classes are not those of .*: only one of them has 'cup'$"
+    ):
+        predicted(folder, 1, list(SPLITS))
+    (folder / "model.keras").write_bytes(b"no model")
+    with pytest.raises(BadInput, match=r"model\.keras: not a model that names its classes$"):
+        predicted(folder, 1, list(SPLITS))
 
 
 def test_without_a_fold_to_leave_out_every_photo_counts(folder: Path) -> None:

@@ -62,6 +62,27 @@ def test_gradients_are_the_same_inside_a_graph_whose_sides_are_not_known() -> No
         np.testing.assert_allclose(found, expected[name], atol=1e-4)
 
 
+OTHERS = [
+    {"kernel_size": 7},
+    {"kernel_size": (3, 5)},
+    {"kernel_size": 3, "padding": "valid"},
+    {"kernel_size": 3, "use_bias": False},
+    {"kernel_size": 3, "depth_multiplier": 2},
+    {"kernel_size": 3, "dilation_rate": 2},
+    {"kernel_size": 3, "activation": "relu"},
+]
+
+
+@pytest.mark.parametrize("settings", OTHERS, ids=str)
+def test_layers_that_ours_cannot_stand_in_for_stay(settings: dict[str, object]) -> None:
+    inputs = keras.Input((12, 12, 4))
+    x = keras.layers.DepthwiseConv2D(3, padding="same", dtype="mixed_bfloat16", name="slow")(inputs)
+    other = keras.layers.DepthwiseConv2D(**{"padding": "same"} | settings, dtype="mixed_bfloat16", name="other")(x)
+    fast = depthwise.with_fast_gradients(keras.Model(inputs, other))
+    assert type(fast.get_layer("other")) is keras.layers.DepthwiseConv2D
+    assert (type(fast.get_layer("slow")) is depthwise.DepthwiseConv2D) != bool(depthwise.device.gpus())
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_a_network_with_fast_gradients_keeps_its_weights_and_its_answers(policy: str) -> None:
     network = backbones.build("efficientnet_lite0", policy=policy)

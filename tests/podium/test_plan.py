@@ -111,6 +111,26 @@ REFUSED = {
         lambda c: c["experiments"]["linear"].update(backbone="efficientnet_lite9"),
         "experiments.linear.backbone: no backbone 'efficientnet_lite9' (did you mean",
     ),
+    "a file of weights that is not there": (
+        lambda c: c["experiments"]["linear"].update(backbone="mobilenet_v2", weights="mine.h5"),
+        "experiments.linear.weights: no file at mine.h5",
+    ),
+    "weights of no known kind": (
+        lambda c: c["experiments"]["linear"].update(backbone="mobilenet_v2", weights="imagnet"),
+        "experiments.linear.weights: imagnet is none of imagenet, none and no file of .h5 or .keras",
+    ),
+    "a backbone that has one kind of weights": (
+        lambda c: c["experiments"]["linear"].update(weights="none"),
+        "experiments.linear.weights: efficientnet_lite0 has imagenet weights only",
+    ),
+    "a SavedModel that is none": (
+        lambda c: c["experiments"]["linear"].update(backbone="saved_model"),
+        "experiments.linear.weights: saved_model needs a folder, or a handle that begins with kaggle:",
+    ),
+    "a folder that is not there": (
+        lambda c: c["experiments"]["linear"].update(backbone="saved_model", weights="hub"),
+        "experiments.linear.weights: no folder at hub",
+    ),
     "a random view to predict": (lambda c: c["defaults"]["predict"].update(views=["crop-1"]), "'crop-1' is not one of"),
     "a missing key of the data": (lambda c: c.update(index={"strict": True}), "config.yaml: index.shards is missing"),
     "a missing key": (lambda c: c["defaults"].pop("folds"), "experiments.linear (over defaults): folds is missing"),
@@ -414,8 +434,9 @@ def test_the_device_s_precision_reaches_the_steps_and_nothing_else_of_it_does() 
         assert settings["options"]["precision"] == "bfloat16"
         settings["options"]["precision"] = "auto"
         assert settings == plan().settings("train", job(experiment=experiment))
-    views = {"backbone": "efficientnet_lite0", "views": "plain"}
-    assert one.settings("embed", job(**views)) == {**views, "views": ["plain"], "precision": "bfloat16"}
+    given = {"backbone": "efficientnet_lite0", "views": "plain"}
+    expected = {**given, "weights": "imagenet", "views": ["plain"], "precision": "bfloat16"}
+    assert one.settings("embed", job(**given)) == expected
 
 
 def embeddings(*files: str) -> list[str]:
@@ -430,7 +451,63 @@ def test_each_network_reads_its_own_kind_of_files_in_the_index_s_order() -> None
     assert two.photos("predict", job()) == embeddings(f"{to_train}/train-0", f"{to_train}/train-1", *rest)
     pixels = [f"data/pets/224px/train-{shard}.npy" for shard in (0, 1)]
     assert two.photos("train", job(experiment="cnn")) == pixels
-    assert plan().settings("embed", job(backbone="b", views=to_predict))["views"] == ["plain", "zoom-flip"]
+    embedded = plan().settings("embed", job(backbone="efficientnet_lite0", views=to_predict))
+    assert embedded["views"] == ["plain", "zoom-flip"]
+
+
+WEIGHTS = {
+    "imagenet": ("mobilenet_v2", "imagenet", []),
+    "none": ("mobilenet_v2", "none", []),
+    "a file": ("mobilenet_v2", "mine.h5", ["mine.h5"]),
+    "another file": ("mobilenet_v2", "more/mine.keras", ["more/mine.keras"]),
+    "a folder": ("saved_model", "hub", ["hub/saved_model.pb", "hub/variables/variables.index"]),
+    "a handle": ("saved_model", "kaggle:google/mobilenet-v2/tensorFlow2/1", []),
+}
+
+
+def test_weights_are_inputs_of_what_reads_them_and_each_have_a_folder_of_embeddings(project: Path) -> None:
+    for _, _, files in WEIGHTS.values():
+        for file in files:
+            (project / file).parent.mkdir(parents=True, exist_ok=True)
+            (project / file).write_bytes(b"")
+    (project / "imagenet").mkdir()
+    (project / "imagenet/cat.jpg").write_bytes(b"")
+    folders = set()
+    for backbone, weights, files in WEIGHTS.values():
+        chosen = {"backbone": backbone, "weights": weights}
+        one = plan(lambda config, chosen=chosen: config["experiments"]["linear"].update(chosen))
+        folder = one.photos("train", job())[0].split("/")[3]
+        folders.add(folder)
+        embed, by_folder = job(backbone=folder, views="plain"), job(experiment="linear")
+        assert one.settings("embed", embed).items() >= chosen.items()
+        assert one.settings("train", by_folder)["options"].items() >= chosen.items()
+        assert one.weights(embed) == one.weights(by_folder) == files
+        assert one.weights(job(experiment="cnn")) == []
+    assert len(folders) == len(WEIGHTS)
+    with pytest.raises(ConfigError, match="no experiment has embeddings in a folder 'vgg16'"):
+        plan().settings("embed", job(backbone="vgg16", views="plain"))
+
+
+def test_weights_that_another_experiment_lacks_stop_no_one_else() -> None:
+    def lacking(config: dict[str, Any]) -> None:
+        config["experiments"] = {"other": {"backbone": "vgg16", "weights": "gone.h5"}, **config["experiments"]}
+
+    assert plan(lacking).settings("embed", job(backbone="efficientnet_lite0", views="plain"))
+
+
+def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    (project / "mine.h5").write_bytes(b"")
+    chosen = {"backbone": "vgg16", "weights": "~/mine.h5"}
+    one = plan(lambda config: config["experiments"]["linear"].update(chosen))
+    assert one.weights(job()) == [one.settings("train", job())["options"]["weights"]] == [str(project / "mine.h5")]
+
+
+def test_code_that_a_backbone_needs_is_that_of_its_own_family() -> None:
+    chosen = {"backbone": "mobilenet_v2", "weights": "none"}
+    other = plan(lambda config: config["experiments"]["linear"].update(chosen))
+    assert other.code("train", job()) != plan().code("train", job())
+    assert other.code("predict", job()) == plan().code("predict", job())
 
 
 @pytest.mark.parametrize(

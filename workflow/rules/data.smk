@@ -99,6 +99,7 @@ rule preprocess:
 rule embed:
     """Run one part's photos through a frozen backbone, once for each of the views."""
     input:
+        plan.weights,
         pixels="data/{competition}/{size}px/{part}.npy",
     output:
         embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",

@@ -8,6 +8,7 @@
 rule train:
     """Fit one network, on all training photos or leaving one fold out."""
     input:
+        plan.weights,
         parts=lambda w: plan.photos("train", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,

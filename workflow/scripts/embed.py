@@ -12,17 +12,18 @@ from podium.step import Output, Progress, run
 BATCH = 64
 
 
-def embed(pixels: Path, embeddings: Output, *, backbone: str, views: list[str], precision: str) -> None:
+def embed(pixels: Path, embeddings: Output, *, backbone: str, weights: str, views: list[str], precision: str) -> None:
     """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
 
-    `precision` is `float32`, `bfloat16`, `float16`, or `auto`: what this machine is fastest in.
+    `weights` are `imagenet`, `none`, or the file, folder or handle that holds them. `precision` is `float32`,
+    `bfloat16`, `float16`, or `auto`: what this machine is fastest in.
     """
     import tensorflow as tf
 
     from podium import backbones, device
 
     photos = Pixels([pixels])
-    network = backbones.build(backbone, policy=device.policy(precision))
+    network = backbones.build(backbone, weights, policy=device.policy(precision), sides=[photos.size])
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from podium.step import Output, run
+from podium.networks import saved_classes
+from podium.step import BadInput, Output, run
 from podium.tables import Predictions, classes, read_csv
 
 
@@ -27,6 +28,9 @@ def predict(
     table holds the fold left out.
     """
     index_, dealt = read_csv(index), read_csv(folds)
+    if (fitted := saved_classes(model)) != (labels := classes(index_)):
+        alone = sorted({*fitted} ^ {*labels})
+        raise BadInput(f"{model}: its classes are not those of {index}: only one of them has {alone[0]!r}")
     photos = index_[index_.split.isin(splits)]
     unseen = (photos.split != "train").to_numpy(copy=True)
     if "train" in splits:
@@ -34,7 +38,7 @@ def predict(
     rows = np.flatnonzero(unseen)
     found = importlib.import_module(f"podium.networks.{network}").predict(model, parts, rows, views)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
-    Predictions(keys, classes(index_), found).write(predictions)
+    Predictions(keys, labels, found).write(predictions)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def pixels(name: str, size: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", efficientnet_lite.VARIANTS)
 def test_recognises_real_photos(name: str) -> None:
-    network = efficientnet_lite.build(name, policy="float32", top=True)
+    network = build(name, policy="float32", top=True)
     for photo, right in RIGHT.items():
         logits = network(pixels(photo, efficientnet_lite.VARIANTS[name].size)).numpy()[0]
         assert logits.argmax() in right

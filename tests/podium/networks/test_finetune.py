@@ -12,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium import backbones, images, pixels, training, views
-from podium.networks import finetune
+from podium.networks import finetune, save
 
 SIZE, COUNT, CLASSES = 48, 16, 4
 ROWS, TARGETS = np.arange(COUNT), np.eye(CLASSES, dtype=np.float32)[np.arange(COUNT) % CLASSES]
-OPTIONS = {"backbone": "efficientnet_lite0", "size": SIZE, "precision": "float32", "sizes": [32], "epochs": 2}
+OPTIONS = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE, "sizes": [32], "epochs": 2}
+OPTIONS |= {"precision": "float32"}
 OPTIONS |= {"batch": 8, "learning_rate": 0.002, "weight_decay": 0.02, "label_smoothing": 0.1, "dropout": 0.2}
 OPTIONS |= {"frozen": 30, "area": [0.3, 1.0], "rotation": 0.1, "light": 0.3, "colour": 0.1}
 OPTIONS |= {"mixup": 0.0, "cutmix": 0.0}
@@ -69,7 +70,8 @@ def test_the_first_convolutions_stay_bit_for_bit_and_all_others_change(
 def test_the_saved_network_gives_the_softmax_of_what_was_trained(part: Path, fitted: tuple[keras.Model, Path]) -> None:
     """The state that a fit keeps for a resumed one holds the trained network itself."""
     model, folder = fitted
-    trained = finetune._network("efficientnet_lite0", CLASSES, "float32", OPTIONS["frozen"], OPTIONS["dropout"])
+    pretrained = backbones.build("efficientnet_lite0", policy="float32")
+    trained = finetune._network(pretrained, CLASSES, OPTIONS["frozen"], OPTIONS["dropout"])
     with np.load(folder / "state.npz") as kept:
         for number, variable in enumerate(trained.variables):
             variable.assign(kept[f"arr_{number}"])
@@ -77,6 +79,43 @@ def test_the_saved_network_gives_the_softmax_of_what_was_trained(part: Path, fit
     logits = trained(stored.astype(np.float32), training=False).numpy().astype(float)
     powers = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(model(stored).numpy(), powers / powers.sum(1, keepdims=True), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "precision"),
+    [("resnet50_v2", "float32"), ("mobilenet_v2", "bfloat16"), ("mobilenet_v3_small", "bfloat16")],
+)
+def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
+    backbone: str, precision: str, part: Path, tmp_path: Path
+) -> None:
+    """Batch norms that could not be folded; depthwise layers that have a faster gradient, and some that have none."""
+    options = OPTIONS | {"backbone": backbone, "weights": "none", "frozen": 1, "precision": precision}
+    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
+    plain = backbones.build(backbone, "none", policy="float32", sides=[SIZE, 32])
+    norms = [layer.name for layer in plain.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    before, after = with_weights(plain), with_weights(model)
+    assert list(after) == [*before, "probabilities"]
+    assert len(norms) == (17 if backbone == "resnet50_v2" else 0)
+    for number, (name, weights) in enumerate(before.items()):
+        same = [np.array_equal(a, b) for a, b in zip(weights, after[name], strict=True)]
+        assert all(same) == (number < 1 or name in norms), name
+    save(model, list("abcd"), tmp_path / "model.keras")
+    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-4)
+
+
+def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> None:
+    inputs = keras.Input((None, None, 3))
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
+    keras.Model(inputs, features).export(tmp_path / "hub", verbose=False)
+    options = OPTIONS | {"backbone": "saved_model", "weights": str(tmp_path / "hub"), "frozen": 0}
+    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path / "resume", **options)
+    before = backbones.build("saved_model", str(tmp_path / "hub"), policy="float32").get_weights()
+    assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
+    save(model, list("abcd"), tmp_path / "model.keras")
+    stored = pixels.Pixels([part]).read(ROWS)
+    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    np.testing.assert_allclose(found, model(stored), atol=1e-4)
 
 
 def cuts(part: Path, **options: Any) -> finetune._Cuts:

@@ -26,6 +26,7 @@ OPTIONS = {
     "seed": 0,
     "resume": Path("unused"),
     "backbone": "efficientnet_lite0",
+    "weights": "imagenet",
     "precision": "float32",
     "size": 32,
     "views": ["plain", "flip"],
@@ -47,6 +48,16 @@ def test_saved_head_gives_scikit_learns_probabilities(embeddings: tuple[Path, np
     reference.fit(((features - mean) / deviation).reshape(-1, 1280), np.tile(truth[rows], 2))
     held_out = (np.load(part)["plain"][48:] - mean) / deviation
     np.testing.assert_allclose(found, reference.predict_proba(held_out), atol=1e-4)
+
+
+def test_the_head_is_found_beside_dense_layers_of_the_backbone(tmp_path: Path) -> None:
+    features = np.random.default_rng(0).normal(size=(8, 768)).astype(np.float32)
+    np.savez(tmp_path / "part.npz", plain=features)
+    rows, options = np.arange(8), {"backbone": "convnext_tiny", "weights": "none", "views": ["plain"]}
+    model, _ = head.fit([tmp_path / "part.npz"], rows, np.eye(2)[rows % 2], rows, **(OPTIONS | options))
+    save(model, list("ab"), tmp_path / "model.keras")
+    for found, saved in zip(head._weights(tmp_path / "model.keras"), model.get_weights()[-2:], strict=True):
+        np.testing.assert_array_equal(found, saved)
 
 
 def test_views_are_averaged(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:

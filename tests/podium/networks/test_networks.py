@@ -17,11 +17,12 @@ from podium.networks import cnn, finetune, head, save
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
 CNN |= {"label_smoothing": 0.0, "dropout": 0.0}
-FINETUNE = CNN | {"backbone": "efficientnet_lite0", "sizes": [32], "epochs": 2, "frozen": 40, "area": [0.3, 1.0]}
-FINETUNE |= {"rotation": 0.1, "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}
+FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 40}
+FINETUNE |= {"area": [0.3, 1.0], "rotation": 0.1, "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}
 CNN |= {"width": 8, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
 HEAD = {
     "backbone": "efficientnet_lite0",
+    "weights": "imagenet",
     "precision": "float32",
     "size": SIZE,
     "views": ["plain", "flip"],
@@ -47,6 +48,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         folder / "train-0.npy",
         folder / "train-0.npz",
         backbone="efficientnet_lite0",
+        weights="imagenet",
         views=["plain", "flip"],
         precision="float32",
     )
@@ -91,7 +93,8 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     from embed import embed
 
     part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
-    embed(parts["cnn"], part, backbone="efficientnet_lite0", views=["plain", "flip"], precision="bfloat16")
+    views = ["plain", "flip"]
+    embed(parts["cnn"], part, backbone="efficientnet_lite0", weights="imagenet", views=views, precision="bfloat16")
     model, _ = head.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
@@ -114,10 +117,10 @@ from pathlib import Path
 from podium import networks
 from podium.networks import cnn, finetune
 seed, part, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
-rows = numpy.arange(32)
+rows, one_hot = numpy.arange(32), numpy.eye(4, dtype=numpy.float32)
 for name, options in OPTIONS.items():
     fit = {"cnn": cnn, "finetune": finetune}[name].fit
-    model, _ = fit([part], rows, rows % 4, rows, 4, seed=seed, resume=folder / name, **options)
+    model, _ = fit([part], rows, one_hot[rows % 4], rows, seed=seed, resume=folder / name, **options)
     networks.save(model, list("abcd"), folder / f"{name}.keras")
 """
 

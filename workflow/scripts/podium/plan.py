@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from podium import JUDGES
-from podium.backbones import FAMILIES
+from podium.backbones import FAMILIES, WITHOUT_A_FILE, refusal
 from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
 
@@ -60,7 +60,7 @@ class Plan:
             "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size)},
             "embed": lambda: {
-                "backbone": wildcards.backbone,
+                **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
                 "precision": self._config["device"]["precision"],
             },
@@ -79,19 +79,24 @@ class Plan:
 
     def code(self, rule: str, wildcards: Any = None) -> str:
         """What the rule's code means; of layouts, networks and backbones only what is used here."""
-        backbone, also = getattr(wildcards, "backbone", None), []
+        also = []
         if rule in ("index", "pack"):
             facts = self._facts(wildcards.competition)
             also += [f"podium.layouts.{name}" for name in LAYOUTS if facts[name]]
         if rule in ("train", "predict"):
             experiment = self._experiment(wildcards.competition, wildcards.experiment)
-            network = experiment["train"]["network"]
-            also.append(f"podium.networks.{network}")
-            if network in PRETRAINED and rule == "train":
-                backbone = experiment["backbone"]
-        if backbone:
-            also.append(f"podium.backbones.{FAMILIES[backbone]}")
+            also.append(f"podium.networks.{experiment['train']['network']}")
+        if rule in ("embed", "train"):
+            also += [f"podium.backbones.{FAMILIES[backbone]}" for backbone in self._pretrained(wildcards)[:1]]
         return fingerprint(rule, tuple(also))
+
+    def weights(self, wildcards: Any) -> list[str]:
+        """The files of the backbone's weights, inputs of `embed` and `train`; none where they come from elsewhere."""
+        _, weights = self._pretrained(wildcards) or ("", "none")
+        if weights in WITHOUT_A_FILE:
+            return []
+        path = Path(weights)
+        return [str(each) for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
 
     def archive_file(self, competition: str) -> list[str]:
         """The local archive as an input of `download`; a folder is tracked by `archive_state` instead."""
@@ -175,7 +180,7 @@ class Plan:
             parts = [f"{split}-{shard}" for shard in range(self._facts(wildcards.competition)["index"]["shards"])]
             if experiment["train"]["network"] in EMBEDDED:
                 views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
-                files += [f"{pixels}/{experiment['backbone']}/{each}/{part}.npz" for each in views for part in parts]
+                files += [f"{pixels}/{_folder(experiment)}/{each}/{part}.npz" for each in views for part in parts]
             else:
                 files += [f"{pixels}/{part}.npy" for part in parts]
         return files
@@ -233,7 +238,7 @@ class Plan:
         options = {**experiment["train"][network], "size": experiment["size"]}
         options["precision"] = self._config["device"]["precision"]
         if network in PRETRAINED:
-            options["backbone"] = experiment["backbone"]
+            options |= {key: experiment[key] for key in ("backbone", "weights")}
         return {
             "network": network,
             "fold": fold,
@@ -335,12 +340,32 @@ class Plan:
             raise ConfigError(
                 f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
             )
+        if wrong := refusal(settings["backbone"], settings["weights"]):
+            raise ConfigError(f"{where}.weights: {wrong}")
         self._check_teachers(competition, name, settings)
         return settings
 
     def _merged(self, competition: str, name: str) -> Settings:
-        defaults_here = merge(self._config["defaults"], self._facts(competition)["defaults"])
-        return merge(defaults_here, self._config["experiments"][name])
+        """The settings of one experiment, which may not be complete."""
+        below = merge(self._config["defaults"], self._facts(competition)["defaults"])
+        settings = merge(below, self._config["experiments"][name])
+        if "weights" in settings:
+            settings["weights"] = str(Path(settings["weights"]).expanduser())
+        return settings
+
+    def _pretrained(self, wildcards: Any) -> tuple[str, ...]:
+        """The backbone that a job builds and its weights; empty where it builds none."""
+        if not hasattr(wildcards, "backbone"):
+            experiment = self._experiment(wildcards.competition, wildcards.experiment)
+            pretrained = experiment["train"]["network"] in PRETRAINED
+            return (experiment["backbone"], experiment["weights"]) if pretrained else ()
+        for name in self._config["experiments"]:
+            # Only the one that is asked for need be right.
+            settings = self._merged(wildcards.competition, name)
+            if {"backbone", "weights"} <= {*settings} and _folder(settings) == wildcards.backbone:
+                experiment = self._experiment(wildcards.competition, name)
+                return experiment["backbone"], experiment["weights"]
+        raise ConfigError(f"no experiment has embeddings in a folder '{wildcards.backbone}'")
 
     def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
         """Raises ConfigError unless each teacher leaves out what the pupil leaves out, and none teaches in a circle."""
@@ -373,6 +398,14 @@ def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]
         return [to_predict]
     more = [view for view in to_predict if view not in to_train]
     return [*([to_train] if len(more) < len(to_predict) else []), *([more] if more else [])]
+
+
+def _folder(experiment: Settings) -> str:
+    """What the folder of a backbone's embeddings is named: other weights have another one."""
+    backbone, weights = experiment["backbone"], experiment["weights"]
+    if weights == "imagenet":
+        return backbone
+    return f"{backbone}-{weights if weights == 'none' else hashlib.sha256(weights.encode()).hexdigest()[:8]}"
 
 
 def _fit(wildcards: Any) -> tuple[int, int | None]:

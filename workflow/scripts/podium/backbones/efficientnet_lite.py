@@ -9,12 +9,15 @@ import importlib
 import math
 import pickle
 from collections import OrderedDict
+from collections.abc import Collection
 from pathlib import Path
 from typing import IO, Any, ClassVar, NamedTuple
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+
+from podium.backbones import pixels
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -46,17 +49,17 @@ STEM, FEATURES, IMAGENET_CLASSES = 32, 1280, 1000
 BATCH_NORM_EPSILON = 1e-3
 
 
-def build(name: str, *, policy: str, top: bool = False) -> keras.Model:
+def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: bool) -> keras.Model:  # noqa: ARG001
     """The pretrained network: pixels float or uint8 [n, h, w, 3] in 0..255 -> embeddings float32 [n, 1280].
 
     With `top`, the ImageNet classifier follows: logits float32 [n, 1000]. `policy` is the Keras dtype policy
-    of the convolutions; weights stay float32.
+    of the convolutions; weights stay float32, and are the package's.
     """
-    weights = _folded(read_weights(weights_file(name)))
-    model = _network(name, top, policy)
+    folded = _folded(read_weights(weights_file(name)))
+    model = _network(name, policy, sides, top)
     for layer in model.layers:
         if layer.weights:
-            layer.set_weights([weights[f"{layer.name}.kernel"], weights[f"{layer.name}.bias"]])
+            layer.set_weights([folded[f"{layer.name}.kernel"], folded[f"{layer.name}.bias"]])
     return model
 
 
@@ -67,10 +70,10 @@ def weights_file(name: str) -> Path:
     return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
 
 
-def _network(name: str, top: bool, policy: str) -> keras.Model:
+def _network(name: str, policy: str, sides: Collection[int], top: bool) -> keras.Model:
     """The architecture with batch norm already folded away: every convolution has a bias."""
     variant = VARIANTS[name]
-    inputs = keras.Input((None, None, 3), name="pixels")
+    inputs = pixels([variant.size] if top else sides)
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="normalise")(inputs)
     x = _conv(x, "stem", STEM, kernel=3, stride=2, policy=policy)
     block = 0

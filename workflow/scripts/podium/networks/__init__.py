@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podium.archive import write_zip
+from podium.step import BadInput
 
 if TYPE_CHECKING:
     import keras
@@ -48,3 +49,12 @@ def save(model: "keras.Model", classes: list[str], path: Path) -> None:
 
     members["config.json"] = re.sub(rb'"shared_object_id": (\d+)', numbered, members["config.json"])
     write_zip(path, members.items())
+
+
+def saved_classes(path: Path) -> list[str]:
+    """The classes that `save` wrote into a model, read without TensorFlow; raises BadInput where there are none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read("metadata.json"))["classes"]
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise BadInput(f"{path}: not a model that names its classes") from None

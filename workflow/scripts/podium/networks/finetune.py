@@ -1,5 +1,6 @@
 """A pretrained backbone trained further on the pixels, with a new head."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from podium import backbones, depthwise, training, views
+from podium import backbones, depthwise, device, training, views
+from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 from podium.networks import for_any_size
 from podium.pixels import Pixels
 
@@ -30,6 +32,7 @@ def fit(
     seed: int,
     resume: Path,
     backbone: str,
+    weights: str,
     size: int,
     precision: str,
     sizes: list[int],
@@ -56,8 +59,9 @@ def fit(
     count = targets.shape[1]
     cuts = _Cuts(Pixels(parts), rows, targets, epochs, sizes, **strengths)
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing, CLIP)
+    pretrained = partial(backbones.build, backbone, weights, sides={*sizes, size})
     trained, history = training.fit(
-        lambda policy: _network(backbone, count, policy, frozen, dropout),
+        lambda policy: _network(pretrained(policy=policy), count, frozen, dropout),
         cuts.feed(),
         len(rows),
         schedule,
@@ -65,7 +69,8 @@ def fit(
         precision=precision,
         resume=resume,
     )
-    return for_any_size(_finished(trained, backbone, count, precision), size), history
+    finished = _finished(trained, pretrained(policy=device.policy(precision)), count)
+    return for_any_size(finished, size), history
 
 
 class _Cuts:
@@ -146,21 +151,20 @@ def _inside(region: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
     return (rows[:, None] * columns[None])[..., None]
 
 
-def _network(backbone: str, count: int, policy: str, frozen: int, dropout: float) -> keras.Model:
-    """Logits of photos of any size; the first `frozen` convolutions do not train."""
-    pretrained = backbones.build(backbone, policy=policy)
+def _network(pretrained: keras.Model, count: int, frozen: int, dropout: float) -> keras.Model:
+    """Logits of photos of any size; the first `frozen` layers with weights do not train.
+
+    Nor does a batch norm that could not be folded away: its statistics of few photos would be worse than its own.
+    """
     network = depthwise.with_fast_gradients(pretrained)
     for number, layer in enumerate(layer for layer in network.layers if layer.weights):
-        layer.trainable = number >= frozen
+        layer.trainable = number >= frozen and not isinstance(layer, keras.layers.BatchNormalization)
     features = keras.layers.Dropout(dropout)(network.output)
     return keras.Model(network.input, keras.layers.Dense(count, dtype="float32", name="logits")(features))
 
 
-def _finished(trained: keras.Model, backbone: str, count: int, precision: str) -> keras.Model:
-    """The trained weights in a network of Keras's own layers alone, which gives probabilities."""
-    from podium import device
-
-    plain = backbones.build(backbone, policy=device.policy(precision))
+def _finished(trained: keras.Model, plain: keras.Model, count: int) -> keras.Model:
+    """The trained weights in the network as it was built, without our layers, which gives probabilities."""
     plain.set_weights(trained.get_weights()[: len(plain.weights)])
     head = keras.layers.Dense(count, activation="softmax", dtype="float32", name="probabilities")
     model = keras.Model(plain.input, head(plain.output))

@@ -8,7 +8,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,7 @@ def fit(
     seed: int,
     resume: Path,  # noqa: ARG001 (it takes seconds)
     backbone: str,
+    weights: str,
     size: int,
     precision: str,
     views: list[str],
@@ -63,7 +64,7 @@ def fit(
     full_bias = np.full(count, bias.min() - ABSENT, np.float32)
     full_kernel[:, classes] = kernel / deviation[:, None]
     full_bias[classes] = bias - (mean / deviation) @ kernel
-    return _model(backbone, precision, size, full_kernel, full_bias), history
+    return _model(backbone, weights, precision, size, full_kernel, full_bias), history
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
@@ -116,12 +117,12 @@ def _logistic(features: Floats, truth: Ints, penalty: float) -> tuple[Ints, Floa
     return fitted.classes_, kernel.astype(np.float32), bias.astype(np.float32)
 
 
-def _model(backbone: str, precision: str, size: int, kernel: Floats, bias: Floats) -> "keras.Model":
+def _model(backbone: str, weights: str, precision: str, size: int, kernel: Floats, bias: Floats) -> "keras.Model":
     import keras
 
     from podium import device
 
-    frozen = backbones.build(backbone, policy=device.policy(precision))
+    frozen = backbones.build(backbone, weights, policy=device.policy(precision), sides=[size])
     head = keras.layers.Dense(len(bias), activation="softmax", name=LAYER)
     model = for_any_size(keras.Model(frozen.input, head(frozen.output)), size)
     head.set_weights([kernel, bias])
@@ -133,8 +134,13 @@ def _weights(model: Path) -> tuple[Floats, Floats]:
     import h5py
 
     found: list[Floats] = []
+
+    def look(_: str, node: Any) -> None:
+        if node.attrs.get("name") == LAYER:
+            found.extend([node["0"][()], node["1"][()]])
+
     with zipfile.ZipFile(model) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-        file.visititems(lambda name, node: found.append(node[()]) if "/dense/vars/" in name else None)
+        file.visititems(look)
     kernel, bias = found
     return kernel, bias
 

@@ -1,0 +1,135 @@
+"""The networks of keras.applications: with ImageNet weights from Keras's cache or server, a file's, or random ones.
+
+Source: https://keras.io/api/applications, which names the paper of each. Random weights are for timing, for tests and
+for training from scratch: they know nothing, and they are the same each time.
+"""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from podium.backbones import pixels
+from podium.folding import fold
+from podium.step import BadInput
+
+
+class Network(NamedTuple):
+    """A function of keras.applications, its scaling of pixels, the side it was trained at and the least it takes."""
+
+    function: str
+    scaling: str | None  # None where the network scales by itself
+    size: int
+    least: int | None = 32  # None where the network takes its own size only
+
+
+NETWORKS = {
+    "vgg16": Network("VGG16", "caffe", 224),
+    "vgg19": Network("VGG19", "caffe", 224),
+    "inception_v3": Network("InceptionV3", "tf", 299, 75),
+    "inception_resnet_v2": Network("InceptionResNetV2", "tf", 299, 75),
+    "xception": Network("Xception", "tf", 299, 71),
+    **{f"resnet{depth}": Network(f"ResNet{depth}", "caffe", 224) for depth in (50, 101, 152)},
+    **{f"resnet{depth}_v2": Network(f"ResNet{depth}V2", "tf", 224) for depth in (50, 101, 152)},
+    "mobilenet": Network("MobileNet", "tf", 224),
+    "mobilenet_v2": Network("MobileNetV2", "tf", 224),
+    "mobilenet_v3_small": Network("MobileNetV3Small", None, 224),
+    "mobilenet_v3_large": Network("MobileNetV3Large", None, 224),
+    "nasnet_mobile": Network("NASNetMobile", "tf", 224, None),
+    "nasnet_large": Network("NASNetLarge", "tf", 331, None),
+    **{f"densenet{depth}": Network(f"DenseNet{depth}", "torch", 224) for depth in (121, 169, 201)},
+    **{
+        f"efficientnet_b{number}": Network(f"EfficientNetB{number}", None, size)
+        for number, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))
+    },
+    **{
+        f"efficientnet_v2_{kind}": Network(f"EfficientNetV2{kind.upper()}", None, size)
+        for kind, size in [("b0", 224), ("b1", 240), ("b2", 260), ("b3", 300), ("s", 384), ("m", 480), ("l", 480)]
+    },
+    **{
+        f"convnext_{kind}": Network(f"ConvNeXt{function}", None, 224)
+        for kind, function in [
+            ("tiny", "Tiny"),
+            ("small", "Small"),
+            ("base", "Base"),
+            ("large", "Large"),
+            ("xlarge", "XLarge"),
+        ]
+    },
+}
+# Means and deviations of ImageNet's red, green and blue, as `preprocess_input` has them.
+CAFFE_MEANS = [123.68, 116.779, 103.939]
+TORCH_MEANS, TORCH_DEVIATIONS = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+
+
+def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: bool) -> keras.Model:
+    """Pixels float or uint8 [n, h, w, 3] in 0..255 -> the mean of the last features, float32 [n, features].
+
+    Batch norm is folded away where it can be. Raises BadInput where the weights cannot be had or do not fit.
+    """
+    size, least = NETWORKS[name].size, NETWORKS[name].least
+    x = inputs = pixels([size] if top else sides)
+    if least is None or min(sides, default=least) < least:
+        x = keras.layers.Resizing(size, size, dtype="float32", name="resize")(x)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)  # keras.applications takes it from nowhere else
+    try:
+        made = _application(name, weights, _scaled(x, NETWORKS[name].scaling), top)
+    finally:
+        keras.config.set_dtype_policy(before)
+    if weights == "none":
+        _draw(made)
+    elif weights != "imagenet":
+        _load(made, Path(weights), name)
+    return fold(keras.Model(inputs, made.output if top else _averaged(made.output), name=name))
+
+
+def _scaled(x: Any, scaling: str | None) -> Any:
+    """The family's `preprocess_input`, as layers."""
+    if scaling is None:
+        return x
+    if scaling == "tf":
+        return keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype="float32", name="normalise")(x)
+    means, deviations = (CAFFE_MEANS, np.ones(3)) if scaling == "caffe" else (TORCH_MEANS, TORCH_DEVIATIONS)
+    x = keras.layers.Normalization(mean=means, variance=np.square(deviations), dtype="float32", name="normalise")(x)
+    return keras.ops.flip(x, axis=-1) if scaling == "caffe" else x  # Caffe reads blue, green, red
+
+
+def _application(name: str, weights: str, x: Any, top: bool) -> keras.Model:
+    """Keras's network behind `x`, with its ImageNet weights or with random ones."""
+    # ConvNeXt normalises what it has averaged; of the others we average ourselves, in float32.
+    ending = {"classifier_activation": None} if top else {"pooling": "avg" if name.startswith("convnext") else None}
+    given = weights if weights == "imagenet" else None
+    make = getattr(keras.applications, NETWORKS[name].function)
+    try:
+        return make(include_top=top, weights=given, input_tensor=x, **ending)
+    except Exception as error:  # what Keras raises where it cannot download
+        if "URL fetch failure" not in str(error):
+            raise
+        cache = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
+        raise BadInput(f"{name}: its imagenet weights are not in {cache} and cannot be had: {error}") from None
+
+
+def _averaged(features: Any) -> Any:
+    if len(features.shape) == 4:
+        return keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(features)
+    return keras.layers.Activation("linear", dtype="float32", name="embedding")(features)
+
+
+def _draw(network: keras.Model) -> None:
+    """Draws each kernel from a seed of its own, so that the seeds of a training are left alone."""
+    for number, weight in enumerate(network.weights):
+        if len(weight.shape) > 1:
+            weight.assign(keras.initializers.GlorotUniform(seed=number)(weight.shape))
+
+
+def _load(network: keras.Model, path: Path, name: str) -> None:
+    """Reads a `.h5`, `.weights.h5` or `.keras` file of this network's weights."""
+    try:
+        network.load_weights(path)
+    except Exception as error:  # Keras and h5py raise what comes up first where shapes, names or bytes are others
+        why = " ".join(str(error).split())
+        raise BadInput(f"{path}: does not hold the weights of {name}: {why}") from None
