@@ -35,7 +35,7 @@ rule submit:
     log:
         "logs/{competition}/{experiment}/{submission}.log",
     wildcard_constraints:
-        submission=r"submission\.(csv|tsv)",
+        submission=r"submission\.(csv|tsv)|[^/]+\.zip",
     conda:
         "../envs/podium.yaml"
     params:
