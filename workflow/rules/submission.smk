@@ -2,6 +2,10 @@
 #
 #   predictions -> evaluate -> leaderboard
 #              `-> submit
+#
+#   train -> export
+#
+# `export` runs only when it is asked for.
 
 
 rule evaluate:
@@ -60,3 +64,20 @@ rule leaderboard:
         code=plan.code("leaderboard"),
     script:
         "../scripts/leaderboard.py"
+
+
+rule export:
+    """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
+    input:
+        model="results/{competition}/{experiment}/{fit}/model.keras",
+    output:
+        weights="results/{competition}/{experiment}/{fit}/model.weights.h5",
+        served=directory("results/{competition}/{experiment}/{fit}/served"),
+    log:
+        "logs/{competition}/{experiment}/export-{fit}.log",
+    conda:
+        "../envs/podium.yaml"
+    params:
+        code=plan.code("export"),
+    script:
+        "../scripts/export.py"
