@@ -1,11 +1,11 @@
 # What a competitor hands in and reads: the submission, its estimated score, and the comparison.
 #
 #   predictions -> evaluate -> leaderboard
-#              `-> submit
+#              `-> submit -> upload
 #
 #   train -> export
 #
-# `export` runs only when it is asked for.
+# `upload` and `export` run only when they are asked for.
 
 
 rule evaluate:
@@ -47,6 +47,32 @@ rule submit:
         code=plan.code("submit"),
     script:
         "../scripts/submit.py"
+
+
+rule upload:
+    """Send the submission to Kaggle, but for one that is there already, and fetch what became of it."""
+    input:
+        submission=plan.to_send,
+    output:
+        # `update`: where Kaggle cannot be asked, what is known stays.
+        sent=update("results/{competition}/{experiment}/sent.csv"),
+    log:
+        "logs/{competition}/{experiment}/upload.log",
+    conda:
+        "../envs/kaggle.yaml"
+    params:
+        settings=lambda w: plan.settings("upload", w),
+        code=plan.code("upload"),
+        # Never the same, so that it is asked again: scores come later.
+        asked=time.time_ns(),
+    script:
+        "../scripts/upload.py"
+
+
+rule send:
+    """Send the submissions of the experiments that `run:` names, or fetch their scores."""
+    input:
+        plan.sent,
 
 
 rule leaderboard:
