@@ -207,7 +207,7 @@ FITS = HEADS | CNN
 PREDICTIONS = FITS - {"train linear", "train cnn", "train whole"}
 FIGURES = BLEND | of("linear", *AFTER) | of("cnn", *AFTER) | of("whole", *AFTER)
 SUBMISSIONS = {f"submit {name}" for name in EXPERIMENTS}
-DATA = {"index", "split", "pack", "preprocess", "embed"}
+DATA = {"index", "ask", "split", "pack", "preprocess", "embed"}
 CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
 
 
@@ -246,7 +246,7 @@ SETTINGS = {
     "another ensemble": (CONFIG, top("ensembles", more=["linear", "cnn"]), set()),
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "another experiment": (CONFIG, top("experiments", more={"size": 32}), set()),
-    "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS),
+    "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
     "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
@@ -457,6 +457,18 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
     assert line.startswith("[index broken] error: train.csv: line 10: 'train/nowhere.jpg' is not in the archive")
     assert "Traceback" not in said
     assert not (project / "data/broken/index.csv").exists()
+
+
+def test_a_form_that_does_not_fit_stops_before_anything_is_trained(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    facts = {"tables": TABLES, "submission": {"sample": "sample_submission.csv", "form": "probabilities"}}
+    (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
+    said = snakemake(
+        project, "--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]", fails=True
+    )
+    line = next(line for line in said.splitlines() if "error" in line)
+    assert line == "[ask misfit] error: sample_submission.csv: line 1: 'label' is not a label of the training photos"
+    assert not (project / "results/misfit").exists()
 
 
 def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, str], tmp_path: Path) -> None:

@@ -211,15 +211,15 @@ def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
         plan(**given)
 
 
-def test_the_form_reaches_the_submission_alone(project: Path) -> None:
+def test_the_form_reaches_what_is_asked_alone(project: Path) -> None:
     pets(project, archive="pets.zip", submission={"form": "top", "top": 3, "separator": "|"})
-    settings = plan().settings("submit", job(submission="submission.csv"))
+    settings = plan().settings("ask", job())
     assert (settings["form"], settings["top"], settings["separator"]) == ("top", 3, "|")
     before = plan().settings("index", job())
     pets(project, archive="pets.zip")
     assert plan().settings("index", job()) == before
-    settings = plan().settings("submit", job(submission="submission.csv"))
-    assert (settings["form"], settings["inside"]) == ("labels", None)
+    assert plan().settings("ask", job())["form"] == "labels"
+    assert plan().settings("submit", job(submission="submission.csv")) == {"inside": None}
 
 
 def test_only_what_is_on_kaggle_can_be_sent(project: Path) -> None:

@@ -32,7 +32,7 @@ rule evaluate:
 rule submit:
     """Write the submission and check it against the sample."""
     input:
-        source="data/{competition}/source.zip",
+        asked="data/{competition}/asked.json",
         predictions="results/{competition}/{experiment}/predictions.csv",
     output:
         submission="results/{competition}/{experiment}/{submission}",

@@ -1,63 +1,34 @@
 """Write the submission and check it against the sample."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.archive import Archive, open_zip, write_zip
-from podium.competition import Form, Sample, archive_table, check_form, check_submission, read_sample
+from podium.archive import open_zip, write_zip
+from podium.competition import Form, check_submission, read_asked
 from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions
 
 
-def submit(
-    source: Path,
-    predictions: Path,
-    submission: Output,
-    *,
-    tables: dict[str, Any] | None,
-    sample: str | None,
-    form: str,
-    top: int,
-    separator: str,
-    inside: str | None,
-) -> None:
+def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | None) -> None:
     """Write the submission and check it against the sample.
 
-    Without a sample submission the test table's ids are asked for in its order and form, and without
-    tables all test photos, as `id,label`. `form` is `labels`, `probabilities` or `top`, which is so many
-    labels with the separator between them, or in a column each where the sample has these. `inside` is
-    the name that the file has in a zip; without one it stands alone. A mismatch raises BadInput, naming
-    the first offending row.
+    `asked` says what it has to look like. `inside` is the name that the table has in a zip; without one it stands
+    alone. The file is read back, and a mismatch raises BadInput, naming the first offending row.
     """
-    found, wanted = Predictions.read(predictions).of("test"), Form(form, top, separator)
-    asked = _asked(Archive(source), tables, sample, found, wanted)
-    check_form(asked, wanted, found.labels)
+    sample, form = read_asked(asked)
+    found = Predictions.read(predictions).of("test")
+    sample = sample if sample.ids else sample._replace(ids=list(found.keys.id))
     rows = {key: row for row, key in enumerate(found.keys.id)}
-    cells = _cells(found.probabilities[[rows[key] for key in asked.ids]], found.labels, asked.columns, wanted)
-    written = asked.format(cells).encode()
+    cells = _cells(found.probabilities[[rows[key] for key in sample.ids]], found.labels, sample.columns, form)
+    written = sample.format(cells).encode()
     if inside:
         write_zip(submission, [(inside, written)])
     else:
         submission.write_bytes(written)
-    check_submission(inside or "the submission", _read_back(submission, inside), asked, found.labels, wanted)
-    log.info("%d rows, checked against %s", len(asked.ids), asked.name)
-
-
-def _asked(
-    archive: Archive, tables: dict[str, Any] | None, sample: str | None, found: Predictions, form: Form
-) -> Sample:
-    """What the submission has to look like."""
-    columns = found.labels if form.kind == "probabilities" else None
-    if tables is None:
-        return Sample("the test photos", ["id", *(columns or ["label"])], list(found.keys.id), 0, ",", "\n")
-    test, column = archive_table(archive, tables["test"]["path"]), tables["test"]["id"]
-    if sample:
-        return read_sample(archive_table(archive, sample), column, test)
-    header = [column, *(columns or [tables["train"]["label"]])]
-    return Sample(test.name, header, test.column(column), 0, test.delimiter, test.newline)
+    check_submission(inside or "the submission", _read_back(submission, inside), sample, found.labels, form)
+    log.info("%d rows, checked against %s", len(sample.ids), sample.name)
 
 
 def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[str], form: Form) -> list[list[str]]:

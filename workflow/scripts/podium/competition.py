@@ -3,7 +3,9 @@
 import codecs
 import csv
 import io
+import json
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 from podium.archive import Archive
@@ -134,6 +136,16 @@ def read_sample(table: Table, id_column: str, test: Table) -> Sample:
         if key not in seen:
             raise BadInput(f"{test.name}: line {line}: '{key}' is not in {table.name}")
     return Sample(table.name, table.header, ids, column, table.delimiter, table.newline)
+
+
+def write_asked(path: Path, sample: Sample, form: Form) -> None:
+    """What a submission has to look like, as JSON; a sample without ids asks for all test photos."""
+    path.write_text(json.dumps([sample, form], ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+
+
+def read_asked(path: Path) -> tuple[Sample, Form]:
+    sample, form = json.loads(path.read_text(encoding="utf-8"))
+    return Sample(*sample), Form(*form)
 
 
 def check_form(sample: Sample, form: Form, labels: list[str]) -> None:

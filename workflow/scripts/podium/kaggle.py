@@ -26,7 +26,7 @@ def call(competition: str, command: str, *arguments: str) -> str:
     if client is None:
         raise BadInput(
             f"kaggle:{competition}: Kaggle's client is not there: run `{sys.executable} -m pip install kaggle`, "
-            "or do on the competition's page what it would do"
+            "or use the competition's page by hand"
         )
     done = subprocess.run(
         [client, "competitions", command, "-c", competition, *arguments],

@@ -69,7 +69,8 @@ class Plan:
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
-            "submit": lambda: self._submit(layout, wildcards),
+            "ask": lambda: {**layout, **{key: facts["submission"][key] for key in ("form", "top", "separator")}},
+            "submit": lambda: self._submit(wildcards),
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
             "leaderboard": lambda: {"experiments": facts["run"], "metric": facts["metric"]},
         }
@@ -266,13 +267,12 @@ class Plan:
             said = ", ".join(f"{member} {count}" for member, count in folds.items())
             raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
 
-    def _submit(self, layout: Settings, wildcards: Any) -> Settings:
+    def _submit(self, wildcards: Any) -> Settings:
         expected = self._submission(wildcards.competition)
         if wildcards.submission != expected:
             raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {expected}")
-        submission, zipped = self._facts(wildcards.competition)["submission"], self._zipped(wildcards.competition)
-        form = {key: submission[key] for key in ("form", "top", "separator")}
-        return {**layout, **form, "inside": zipped[1] if zipped else None}
+        zipped = self._zipped(wildcards.competition)
+        return {"inside": zipped[1] if zipped else None}
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def _facts(self, competition: str) -> Settings:
