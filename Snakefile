@@ -2,6 +2,7 @@
 
 import atexit
 import sys
+import time
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TABLES, competition, write_zip
+from conftest import TABLES, Kaggle, competition, write_zip
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -157,6 +157,27 @@ def test_a_url_that_is_not_there_is_named(tmp_path: Path, serve: Serve, monkeypa
     url = serve((404, b"", None))
     with pytest.raises(BadInput, match=rf"{url}: cannot be downloaded .*404"):
         download(tmp_path / "source.zip", archive=url, sha256=None, files=None)
+
+
+def test_kaggle_s_archive_comes_through_its_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = write_zip(tmp_path / "a.zip", MEMBERS)
+    fake = Kaggle(tmp_path / "bin", archive)
+    monkeypatch.setenv("PATH", str(fake.folder), prepend=":")
+    (tmp_path / "out").mkdir()
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    download(tmp_path / "out/source.zip", archive="kaggle:pets", sha256=digest, files=None)
+    assert (tmp_path / "out/source.zip").read_bytes() == archive.read_bytes()
+    assert list((tmp_path / "out").iterdir()) == [tmp_path / "out/source.zip"]
+    ((*command, folder, quiet),) = fake.calls()
+    assert (command, quiet) == (["competitions", "download", "-c", "pets", "-p"], "-q")
+    assert Path(folder).parent == tmp_path / "out"
+    with pytest.raises(BadInput, match="kaggle:pets: its sha256 is"):
+        download(tmp_path / "out/source.zip", archive="kaggle:pets", sha256="0" * 64, files=None)
+    with pytest.raises(BadInput, match="kaggle:cats: download: no such competition"):
+        download(tmp_path / "out/source.zip", archive="kaggle:cats", sha256=None, files=None)
+    (fake.folder / "token").unlink()
+    with pytest.raises(BadInput, match="kaggle:pets: download: no token: make one at"):
+        download(tmp_path / "out/source.zip", archive="kaggle:pets", sha256=None, files=None)
 
 
 def test_what_a_url_gives_is_checked_like_a_file(tmp_path: Path, serve: Serve) -> None:

@@ -2,6 +2,7 @@ import hashlib
 import io
 import logging
 import unicodedata
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo, subject, table, write_zip
 from PIL import Image, ImageOps
 
+from ask import ask
 from index import index
 from podium import records
 from podium.competition import format_table, parse_table
@@ -369,6 +371,7 @@ def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
 
 
 FACTS = yaml.safe_load((ROOT / "config/competitions/picnic.yaml").read_text())
+ASKED = {key: FACTS["submission"][key] for key in ("sample", "ids")}
 ODD_TABLES = {
     "train.tsv": b"file\tlabel\n0.png\tBananas, apples & pears\n1.jpeg\tEggs\n2.png\tEggs\n3.jpeg\tSalad & cress\n",
     "test.tsv": b"file\n7263.jpeg\n7264.png\n8082.jpeg\n",
@@ -382,7 +385,7 @@ def picnic(folder: Path, tables: dict[str, bytes], **settings: Any) -> tuple[pd.
     formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
     photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
     whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
-    facts = {"layout": {"tables": FACTS["tables"]}, **FACTS["submission"], **settings}
+    facts = {"layout": {"tables": FACTS["tables"]}, **ASKED, **settings}
     found, unreadable = listed(folder, whole, **facts)
     assert unreadable.empty
     return found, folder / "source.zip"
@@ -393,10 +396,13 @@ def handed_in(folder: Path, source: Path, found: pd.DataFrame) -> list[list[str]
     keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
     turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
     Predictions(keys, labels, turns).write(folder / "predictions.csv")
-    submission = folder / "submission.tsv"
-    submit(source, folder / "predictions.csv", submission, tables=FACTS["tables"], **FACTS["submission"])
-    assert submission.read_bytes().startswith(b"file\tlabel\n")
-    return parse_table("submission.tsv", submission.read_bytes()).rows
+    form = {"form": "labels", "top": 1, "separator": " "}
+    ask(source, folder / "index.csv", folder / "asked.json", tables=FACTS["tables"], **ASKED, **form)
+    submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
+    with zipfile.ZipFile(folder / "cats.zip") as archive:
+        handed = archive.read("13-03-19_1.tsv")
+    assert handed.startswith(b"file\tlabel\n")
+    return parse_table("13-03-19_1.tsv", handed).rows
 
 
 def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:

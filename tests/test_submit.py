@@ -1,3 +1,7 @@
+"""What is asked for and what is handed in: `ask` and `submit`, as they work together."""
+
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -6,26 +10,31 @@ import pandas as pd
 import pytest
 from conftest import TABLES, write_zip
 
+from ask import ask
 from podium.competition import parse_table
 from podium.step import BadInput
-from podium.tables import Predictions
+from podium.tables import Predictions, write_csv
 from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]
+LIKELY = {"3.jpg": [0.125, 0.25, 0.625], "1.jpg": [0.0, 1.0, 0.0], "2.jpg": [0.5, 0.25, 0.25]}
 GUESSES = {"3.jpg": "crème", "1.jpg": "a,b", "2.jpg": "NA"}
 NO_SAMPLE: dict[str, bytes] = {"test.csv": b"size,file\n9,1.jpg\n8,2.jpg\n7,3.jpg\n"}
 
 
-def submitted(folder: Path, members: dict[str, bytes], **settings: Any) -> str:
+def submitted(folder: Path, members: dict[str, bytes], inside: str | None = None, **settings: Any) -> str:
     """The submission for an archive of these members, as it stands in the file."""
     source = write_zip(folder / "source.zip", {**NO_SAMPLE, **members})
     keys = pd.DataFrame({"split": ["train", *["test"] * 3], "id": ["1.jpg", *GUESSES]})
     # A training photo has the name of a test photo.
-    winners = [2, *(LABELS.index(label) for label in GUESSES.values())]
-    Predictions(keys, LABELS, np.eye(3, dtype=np.float32)[winners]).write(folder / "predictions.csv")
-    usual = {"tables": TABLES, "sample": None, "ids": "sample"}
-    submit(source, folder / "predictions.csv", folder / "submission.csv", **(usual | settings))
-    return (folder / "submission.csv").read_bytes().decode()
+    probabilities = np.array([[0, 0, 1], *LIKELY.values()], np.float32)
+    Predictions(keys, LABELS, probabilities).write(folder / "predictions.csv")
+    index = pd.DataFrame({"split": "train", "id": [f"{label}.jpg" for label in LABELS], "label": LABELS})
+    write_csv(folder / "index.csv", index)
+    usual = {"tables": TABLES, "sample": None, "ids": "sample", "form": "labels", "top": 2, "separator": " "}
+    ask(source, folder / "index.csv", folder / "asked.json", **(usual | settings))
+    submit(folder / "asked.json", folder / "predictions.csv", folder / "submission.csv", inside=inside)
+    return (folder / "submission.csv").read_bytes().decode(errors="replace")
 
 
 @pytest.mark.parametrize(
@@ -62,16 +71,57 @@ def test_without_tables_every_test_photo_gets_its_row(tmp_path: Path) -> None:
     assert found.rows == [list(row) for row in GUESSES.items()]
 
 
+def test_probabilities_stand_in_the_sample_s_columns_whatever_their_order(tmp_path: Path) -> None:
+    sample = "crème;id;NA;a,b\n0;2.jpg;0;0\n0;1.jpg;0;0\n0;3.jpg;0;0\n".encode()
+    tables = {**TABLES, "test": {**TABLES["test"], "id": "id"}}
+    members = {"sample.csv": sample, "test.csv": b"id\n1.jpg\n2.jpg\n3.jpg\n"}
+    found = submitted(tmp_path, members, sample="sample.csv", tables=tables, form="probabilities")
+    assert found == "crème;id;NA;a,b\n0.25;2.jpg;0.5;0.25\n0;1.jpg;0;1\n0.625;3.jpg;0.125;0.25\n"
+
+
+@pytest.mark.parametrize("tables", [TABLES, None], ids=["table", "folders"])
+def test_without_a_sample_each_class_has_its_column(tmp_path: Path, tables: dict[str, Any] | None) -> None:
+    found = pd.read_csv(io.StringIO(submitted(tmp_path, {}, tables=tables, form="probabilities")), index_col=0)
+    assert found.index.name == ("file" if tables else "id")
+    assert found.columns.to_list() == LABELS
+    assert {key: row.to_list() for key, row in found.iterrows()} == LIKELY
+
+
 @pytest.mark.parametrize(
-    "sample, message",
+    ("sample", "expected"),
     [
-        (b"file,label\n1.jpg,x\n2.jpg,x\n", "test.csv: line 4: '3.jpg' is not in sample.csv"),
-        (b"file,label\n1.jpg,x\n9.jpg,x\n", "sample.csv: line 3: '9.jpg' is not an id of test.csv"),
-        (b"file,label,x\n1.jpg,x,x\n", "sample.csv: 3 columns"),
+        ("file,labels\n1.jpg,\n2.jpg,\n3.jpg,\n", 'file,labels\n1.jpg,"a,b|NA"\n2.jpg,"NA|a,b"\n3.jpg,"crème|a,b"\n'),
+        ("file\tfirst\tsecond\n1.jpg\t\t\n2.jpg\t\t\n3.jpg\t\t\n",
+         "file\tfirst\tsecond\n1.jpg\ta,b\tNA\n2.jpg\tNA\ta,b\n3.jpg\tcrème\ta,b\n"),
     ],
-)
-def test_a_sample_that_does_not_fit_is_refused(tmp_path: Path, sample: bytes, message: str) -> None:
-    with pytest.raises(BadInput, match=message):
-        submitted(tmp_path, {"sample.csv": sample}, sample="sample.csv")
-    with pytest.raises(BadInput, match=r"other\.csv: not in the archive"):
-        submitted(tmp_path, {}, sample="other.csv")
+    ids=["one cell", "columns"],
+)  # fmt: skip
+def test_the_likeliest_labels_stand_first(tmp_path: Path, sample: str, expected: str) -> None:
+    members = {"sample.csv": sample.encode()}
+    assert submitted(tmp_path, members, sample="sample.csv", form="top", separator="|") == expected
+
+
+def test_in_a_zip_stands_the_same_table_under_its_name(tmp_path: Path) -> None:
+    alone = submitted(tmp_path, {})
+    submitted(tmp_path, {}, inside="13-03-19_1.tsv")
+    written = (tmp_path / "submission.csv").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(written)) as archive:
+        assert archive.namelist() == ["13-03-19_1.tsv"]
+        assert archive.read("13-03-19_1.tsv").decode() == alone
+    (tmp_path / "again").mkdir()
+    submitted(tmp_path / "again", {}, inside="13-03-19_1.tsv")
+    assert (tmp_path / "again/submission.csv").read_bytes() == written
+
+
+def test_what_the_writer_got_wrong_is_seen_when_it_is_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check reads the file, in whatever way it was written."""
+    monkeypatch.setattr("submit._cells", lambda *_: [["NA"], ["nonsense"], ["NA"]])
+    with pytest.raises(BadInput, match=r"the submission: line 3: 'nonsense' is not a label"):
+        submitted(tmp_path, {})
+    with pytest.raises(BadInput, match=r"13-03-19_1\.tsv: line 3: 'nonsense' is not a label"):
+        submitted(tmp_path, {}, inside="13-03-19_1.tsv")
+    monkeypatch.setattr("submit.write_zip", lambda file, _: write_zip(file, {"other.tsv": b""}))
+    with pytest.raises(BadInput, match=r"\['other\.tsv'\] in the zip, '13-03-19_1\.tsv' is asked for"):
+        submitted(tmp_path, {}, inside="13-03-19_1.tsv")

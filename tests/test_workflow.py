@@ -1,6 +1,7 @@
 """The whole workflow on real photos: what it delivers, what it says, and what each kind of edit runs again."""
 
 import csv
+import datetime
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import struct
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import SUBJECTS, TABLES, competition, copy_project, photo, snakemake, write_zip
+from conftest import SUBJECTS, TABLES, Kaggle, competition, copy_project, photo, snakemake, write_zip
 
 from podium import images
 from podium.tables import Predictions
@@ -206,7 +208,8 @@ HEADS = LINEAR | of("whole", *FIT)
 FITS = HEADS | CNN
 PREDICTIONS = FITS - {"train linear", "train cnn", "train whole"}
 FIGURES = BLEND | of("linear", *AFTER) | of("cnn", *AFTER) | of("whole", *AFTER)
-DATA = {"index", "split", "pack", "preprocess", "embed"}
+SUBMISSIONS = {f"submit {name}" for name in EXPERIMENTS}
+DATA = {"index", "ask", "split", "pack", "preprocess", "embed"}
 CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
 
 
@@ -246,6 +249,7 @@ SETTINGS = {
     "another ensemble": (CONFIG, top("ensembles", more=["linear", "cnn"]), set()),
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "another experiment": (CONFIG, top("experiments", more={"size": 32}), set()),
+    "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
     "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), FITS | DATA),
@@ -283,6 +287,7 @@ CODE = {
     "images.py": FITS | DATA,
     "layouts/tables.py": FITS | DATA,
     "layouts/folders.py": set[str](),
+    "kaggle.py": FITS | DATA | {"download"},
     "plan.py": set[str](),
     "settings.py": set[str](),
 }
@@ -344,6 +349,66 @@ def test_a_pupil_trains_on_what_its_teachers_label_and_every_page_says_so(finish
         snakemake(project, "--cores", "all", *ARCHIVE)
 
 
+def test_a_zip_is_made_anew_for_another_attempt_alone(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / COMPETITION).read_text(), (project / CONFIG).read_text()
+    zipped = {"file": "{day:%d-%m-%y}_{attempt}.csv", "attempts": 3}
+    edit(project / COMPETITION, lambda facts: facts["submission"].update(zip=zipped))
+    wanted = ("results/pets/cnn/The Cats.zip", *ARCHIVE, "team=The Cats", "day=2019-03-13")
+    try:
+        snakemake(project, *wanted, "attempt=2")
+        assert scheduled(project, *wanted, "attempt=2") == set()
+        assert scheduled(project, *wanted, "attempt=3") == {"submit cnn"}
+        refused = snakemake(project, "--dry-run", *wanted, "attempt=4", fails=True)
+        # What the command line says may stand in config.yaml, where YAML reads the day as a date.
+        said = {"team": "The Cats", "day": datetime.date(2019, 3, 13), "attempt": 2}
+        edit(project / CONFIG, lambda config: config.update(said))
+        assert scheduled(project, *wanted[:3]) == set()
+    finally:
+        (project / COMPETITION).write_text(before[0])
+        (project / CONFIG).write_text(before[1])
+    assert "podium: attempt: 4 is more than the 3 a day that config/competitions/pets.yaml: submission.zip" in refused
+    with zipfile.ZipFile(project / wanted[0]) as archive:
+        assert archive.namelist() == ["13-03-19_2.csv"]
+        assert archive.read("13-03-19_2.csv") == (project / RESULTS / "cnn/submission.csv").read_bytes()
+
+
+def test_a_submission_is_sent_once_and_only_when_it_is_asked_for(
+    finished: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, _ = finished
+    before = (project / COMPETITION).read_text()
+    fake = Kaggle(tmp_path / "bin", scored=True)
+    monkeypatch.setenv("PATH", str(fake.folder), prepend=":")
+    edit(project / COMPETITION, lambda facts: facts.update(archive="kaggle:pets"))
+    try:
+        assert scheduled(project) == set()
+        for _ in range(2):
+            said = snakemake(project, "send", *ARCHIVE, "run=[cnn]")
+            assert "[upload pets cnn] SubmissionStatus.COMPLETE, public score 0.875" in said
+        (fake.folder / "token").unlink()
+        said = snakemake(project, "results/pets/cnn/sent.csv", *ARCHIVE, fails=True)
+        assert "[upload pets cnn] error: kaggle:pets: submissions: no token: make one at https://www.kaggle.com" in said
+        assert "Traceback" not in said
+        assert scheduled(project) == set()
+    finally:
+        (project / COMPETITION).write_text(before)
+    assert [call[1] for call in fake.calls()].count("submit") == 1
+    assert (fake.folder / "sent.bytes").read_bytes() == (project / RESULTS / "cnn/submission.csv").read_bytes()
+    sent = pd.read_csv(project / RESULTS / "cnn/sent.csv")
+    assert sent.publicScore.to_list() == [0.875]
+
+
+def test_an_export_is_made_when_it_is_asked_for_and_once(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    wanted = (str(RESULTS / "cnn/seed0-fold0/served"), *ARCHIVE)
+    assert scheduled(project, *wanted) == {"export cnn"}
+    snakemake(project, *wanted)
+    assert scheduled(project, *wanted) == set()
+    assert (project / RESULTS / "cnn/seed0-fold0/served/1/saved_model.pb").is_file()
+    assert (project / RESULTS / "cnn/seed0-fold0/model.weights.h5").is_file()
+
+
 def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
     project, _ = finished
     later = time.time() + 10
@@ -397,6 +462,11 @@ def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> Non
             ("--config", "run=[mix]", "ensembles={mix: [cnn, finetune]}"),
             "ensembles.mix: without a validation table, members need the same folds (cnn 4, finetune 0)",
         ),
+        (("send",), "podium: config/competitions/digits.yaml: archive: only to a kaggle:NAME can anything be sent"),
+        (
+            ("--config", "team=cats", "day=2019-03-13", "attempt=1"),
+            "podium: config/competitions/digits.yaml: submission.zip is missing",
+        ),
         (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),
         (("results/digits/linea/submission.csv",), "podium: no experiment 'linea' (did you mean 'linear'?)"),
     ],
@@ -421,6 +491,18 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
     assert line.startswith("[index broken] error: train.csv: line 10: 'train/nowhere.jpg' is not in the archive")
     assert "Traceback" not in said
     assert not (project / "data/broken/index.csv").exists()
+
+
+def test_a_form_that_does_not_fit_stops_before_anything_is_trained(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    facts = {"tables": TABLES, "submission": {"sample": "sample_submission.csv", "form": "probabilities"}}
+    (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
+    said = snakemake(
+        project, "--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]", fails=True
+    )
+    line = next(line for line in said.splitlines() if "error" in line)
+    assert line == "[ask misfit] error: sample_submission.csv: line 1: 'label' is not a label of the training photos"
+    assert not (project / "results/misfit").exists()
 
 
 def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, str], tmp_path: Path) -> None:

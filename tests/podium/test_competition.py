@@ -7,8 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.archive import Archive
-from podium.competition import Table, archive_table, check_submission, format_table, parse_table, read_sample
+from podium.competition import (
+    Form,
+    Sample,
+    Table,
+    archive_table,
+    check_form,
+    check_submission,
+    format_table,
+    parse_table,
+    read_sample,
+)
 from podium.step import BadInput
+
+LABELS, PROBABILITIES = Form("labels", 5, " "), Form("probabilities", 5, " ")
 
 CELLS = st.text(st.sampled_from("ab,;\t\"' \r\nNA0é東\ufeff\0"), max_size=6) | st.text(max_size=8)
 
@@ -111,9 +123,9 @@ TEST = parsed("size,file\n9,a.jpg\n8,b.jpg\n7,c.jpg\n", "test.csv")
 )
 def test_a_submission_takes_the_form_and_order_of_the_sample(text: str, written: str) -> None:
     sample = read_sample(parsed(text, "sample.csv"), "file", TEST)
-    found = sample.format(["1", "2,3", "4"])
+    found = sample.format([["1"], ["2,3"], ["4"]])
     assert found == written
-    check_submission("submission.csv", found.encode(), sample, ["1", "2,3", "4"])
+    check_submission("submission.csv", found.encode(), sample, ["1", "2,3", "4"], LABELS)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +157,43 @@ def test_ids_of_other_suffixes_are_matched_one_to_one_or_refused(test: str, rows
         read_sample(sample, "file", parsed(f"file\n{test}", "test.csv"), "test")
 
 
-def test_a_sample_of_other_than_two_columns_is_refused() -> None:
-    with pytest.raises(BadInput, match=re.escape("sample.csv: 3 columns (file, label, score)")):
-        read_sample(parsed("file,label,score\na.jpg,x,1\n", "sample.csv"), "file", TEST)
+def test_a_sample_of_one_column_is_refused() -> None:
+    with pytest.raises(BadInput, match=re.escape("sample.csv: one column (file)")):
+        read_sample(parsed("file\na.jpg\n", "sample.csv"), "file", TEST)
+
+
+def three(columns: str) -> Sample:
+    """A sample of three ids with these columns, in which the ids stand in `file`."""
+    cells = ",".join("x" if column == "file" else "" for column in columns.split(","))
+    rows = "".join(cells.replace("x", f"{name}.jpg") + "\n" for name in "abc")
+    return read_sample(parsed(f"{columns}\n{rows}", "sample.csv"), "file", TEST)
+
+
+@pytest.mark.parametrize(
+    ("columns", "form", "message"),
+    [
+        ("file,label,score", LABELS, "2 columns beside the id (label, score), `form: labels` wants one"),
+        ("file,x,z", PROBABILITIES, "sample.csv: line 1: 'z' is not a label of the training photos"),
+        ("file,x", PROBABILITIES, "sample.csv: line 1: no column for the label 'y'"),
+        ("file,1,2,3", Form("top", 2, " "), "3 columns beside the id (1, 2, 3), `form: top` wants one or 2"),
+        ("file,labels", Form("top", 3, " "), "submission.top: 3 labels of 2 classes"),
+        ("file,labels", Form("top", 2, "y"), "submission.separator: 'y' is in the label 'y'; choose another"),
+    ],
+)  # fmt: skip
+def test_a_form_that_does_not_fit_the_sample_is_refused(columns: str, form: Form, message: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(message)):
+        check_form(three(columns), form, ["x", "y"])
+
+
+def test_forms_that_fit_are_taken() -> None:
+    for columns, form in [
+        ("file,species", LABELS),
+        ("file,y,x", PROBABILITIES),
+        ("x,file,y", PROBABILITIES),
+        ("file,labels", Form("top", 2, " ")),
+        ("file,first,second", Form("top", 2, "y")),
+    ]:
+        check_form(three(columns), form, ["x", "y"])
 
 
 @pytest.mark.parametrize(
@@ -166,6 +212,85 @@ def test_a_sample_of_other_than_two_columns_is_refused() -> None:
 )
 def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: str, message: str) -> None:
     sample = read_sample(parsed("file,label\na.jpg,x\nb.jpg,x\nc.jpg,x\n", "sample.csv"), "file", TEST)
-    check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, ["x", "y"])
+    check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, ["x", "y"], LABELS)
     with pytest.raises(BadInput, match=re.escape(f"submission.csv: {message}")):
-        check_submission("submission.csv", text.encode(), sample, ["x", "y"])
+        check_submission("submission.csv", text.encode(), sample, ["x", "y"], LABELS)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ("0.25,0.25,0.5", None),
+        ("1,0,0", None),
+        ("1e-9,0.99999999,0", None),
+        ("0.25,0.25,", "'' of 'x' is not a probability"),
+        ("0.25,nan,0.75", "'nan' of 'z' is not a probability"),
+        ("inf,0,0", "'inf' of 'y' is not a probability"),
+        ("1.5,-0.5,0", "'1.5' of 'y' is not a probability"),
+        ("0.5,-0.5,1", "'-0.5' of 'z' is not a probability"),
+        ("0.5,half,0", "'half' of 'z' is not a probability"),
+        ("0.5,0.25,0.24", "the probabilities sum to 0.99"),
+        ("0.5,0.5,0.001", "the probabilities sum to 1.001"),
+    ],
+)
+def test_probabilities_are_checked_by_row(cells: str, message: str | None) -> None:
+    data = f"file,y,z,x\na.jpg,0,0,1\nb.jpg,{cells}\nc.jpg,0,1,0\n".encode()
+    if message is None:
+        check_submission("s.csv", data, three("file,y,z,x"), ["x", "y", "z"], PROBABILITIES)
+        return
+    with pytest.raises(BadInput, match=f"^{re.escape(f's.csv: line 3: {message}')}$"):
+        check_submission("s.csv", data, three("file,y,z,x"), ["x", "y", "z"], PROBABILITIES)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (["x", "z"], None),
+        (["x", "w"], "'w' is not a label of the training photos"),
+        (["x", "x"], "'x' stands there twice"),
+        (["x", ""], "'' is not a label"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["file,labels", "file,first,second"])
+def test_lists_of_labels_are_checked_by_row(columns: str, cells: list[str], message: str | None) -> None:
+    delimiter = "|" if columns == "file,labels" else ","
+    rows = {"a": ["y", "x"], "b": cells, "c": ["z", "x"]}
+    data = f"{columns}\n{''.join(f'{key}.jpg,{delimiter.join(row)}' + chr(10) for key, row in rows.items())}".encode()
+    if message is None:
+        check_submission("s.csv", data, three(columns), ["x", "y", "z"], Form("top", 2, "|"))
+        return
+    with pytest.raises(BadInput, match=re.escape(f"s.csv: line 3: {message}")):
+        check_submission("s.csv", data, three(columns), ["x", "y", "z"], Form("top", 2, "|"))
+
+
+def test_a_list_of_another_length_is_refused() -> None:
+    data = b"file,labels\na.jpg,x y\nb.jpg,x\nc.jpg,x y\n"
+    with pytest.raises(BadInput, match=re.escape("s.csv: line 3: 1 labels where 2 are asked for")):
+        check_submission("s.csv", data, three("file,labels"), ["x", "y"], Form("top", 2, " "))
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), form=st.sampled_from([LABELS, PROBABILITIES, Form("top", 2, "|")]))
+def test_any_change_of_a_cell_is_refused_or_says_something_allowed(data: st.DataObject, form: Form) -> None:
+    """Whatever is written over one cell of a right submission, what passes is a right submission."""
+    columns = "file,x,y,z" if form.kind == "probabilities" else "file,label"
+    right = {"labels": ["x"], "probabilities": ["0.5", "0.25", "0.25"], "top": ["y|x"]}[form.kind]
+    rows = [[f"{name}.jpg", *right] for name in "abc"]
+    row, column = data.draw(st.integers(0, 2)), data.draw(st.integers(0, len(right)))
+    cell = data.draw(CELLS | st.sampled_from(["y", "z|x", "x|x", "0.5", "1", "0.250001", "nan", "a.jpg"]))
+    rows[row][column] = cell
+    text = format_table(columns.split(","), rows)
+    try:
+        check_submission("s.csv", text.encode(), three(columns), ["x", "y", "z"], form)
+    except BadInput as error:
+        assert str(error).startswith("s.csv: line ")
+        return
+    assert [each[0] for each in rows] == ["a.jpg", "b.jpg", "c.jpg"]
+    if form.kind == "probabilities":
+        values = [float(each) for each in rows[row][1:]]
+        assert abs(sum(values) - 1) < 1e-3
+        assert min(values) >= 0
+    else:
+        said = rows[row][1].split("|") if form.kind == "top" else [rows[row][1]]
+        assert len(set(said)) == form.labels
+        assert set(said) <= {"x", "y", "z"}

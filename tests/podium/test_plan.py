@@ -157,6 +157,8 @@ COMPETITIONS = {
         {"tables": {**TABLES, "test": {"path": "a", "image": "b"}}},
         "tables.test: id is missing",
     ),
+    "a form that is none": ({"submission": {"form": "label"}}, "submission.form: 'label' is not one of"),
+    "a zip without attempts": ({"submission": {"zip": {"file": "a"}}}, "submission.zip: attempts is missing"),
     "a URL without a digest": (
         {"archive": "https://example.org/a.zip"},
         "pets.yaml: sha256: an archive at a URL needs one",
@@ -263,6 +265,95 @@ def test_the_submission_takes_the_suffix_of_the_sample(project: Path) -> None:
     assert plan().targets[0] == "results/pets/linear/submission.tsv"
     with pytest.raises(ConfigError, match=r"the submission of pets is submission\.tsv"):
         plan().settings("submit", job(submission="submission.csv"))
+
+
+PICNIC = {"sample": "sample.tsv", "zip": {"file": "{day:%d-%m-%y}_{attempt}.tsv", "attempts": 3}}
+
+
+def handed_in(project: Path, zipped: dict[str, Any] | None = None, **given: Any) -> Plan:
+    """The plan of a competition that wants a zip, with more about it in its own file or from the command line."""
+    block = {**PICNIC, "zip": {**PICNIC["zip"], **(zipped or {})}}
+    pets(project, archive="pets.zip", submission=block)
+    return plan(**given)
+
+
+def test_a_zip_is_named_by_the_team_and_its_file_by_day_and_attempt(project: Path) -> None:
+    found = handed_in(project, team="The Cats", day="2019-03-13", attempt=2)
+    assert found.targets[0] == "results/pets/linear/The Cats.zip"
+    settings = found.settings("submit", job(submission="The Cats.zip"))
+    assert settings["inside"] == "13-03-19_2.tsv"
+    with pytest.raises(ConfigError, match=r"submission\.tsv: the submission of pets is The Cats\.zip"):
+        found.settings("submit", job(submission="submission.tsv"))
+    # What stands in the competition's file counts too, an unquoted day as well, and the command line wins.
+    own = {"team": "cats", "day": yaml.safe_load("2019-03-13"), "attempt": 1}
+    assert handed_in(project, own).targets[0] == "results/pets/linear/cats.zip"
+    later = handed_in(project, own, day=yaml.safe_load("2019-04-01"), attempt=3)
+    assert later.settings("submit", job(submission="cats.zip"))["inside"] == "01-04-19_3.tsv"
+
+
+def test_without_a_day_the_submission_stands_alone(project: Path) -> None:
+    for found in (handed_in(project), handed_in(project, {"team": "cats"}), handed_in(project, team="cats")):
+        assert found.targets[0] == "results/pets/linear/submission.tsv"
+        assert found.settings("submit", job(submission="submission.tsv"))["inside"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"day": "2019-03-13", "attempt": 1}, "team is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER"),
+        ({"team": "cats", "attempt": 1}, "day is missing"),
+        ({"team": "cats", "day": "2019-03-13"}, "attempt is missing"),
+        ({"team": "cats", "day": "2019-03-13", "attempt": 4}, "attempt: 4 is more than the 3 a day that config/"),
+        ({"team": "cats", "day": "2019-03-13", "attempt": 0}, "attempt: 0 is less than the minimum of 1"),
+        ({"team": "cats", "day": "2019-03-13", "attempt": "1"}, "attempt: '1' is not of type integer"),
+        ({"team": "cats", "day": "2019-02-29", "attempt": 1}, "day: '2019-02-29' is not a day such as 2019-03-13"),
+        ({"team": "cats", "day": "13-03-19", "attempt": 1}, "day: '13-03-19' is not a day such as 2019-03-13"),
+        ({"team": "cats", "day": 20190313, "attempt": 1}, "day: 20190313 is not of type string or date"),
+        ({"team": "a/b", "day": "2019-03-13", "attempt": 1}, "team: 'a/b' does not match"),
+        ({"team": "..", "day": "2019-03-13", "attempt": 1}, "team: '..' does not match"),
+    ],
+)
+def test_a_zip_that_cannot_be_named_is_refused_in_one_line(project: Path, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        handed_in(project, **given)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
+    given = {"team": "cats", "day": "2019-03-13", "attempt": 1}
+    with pytest.raises(ConfigError, match=r"submission\.zip\.file: '\{date\}\.tsv' takes \{day\} and \{attempt\} only"):
+        handed_in(project, {"file": "{date}.tsv"}, **given)
+    pets(project, archive="pets.zip")
+    with pytest.raises(ConfigError, match=r"pets\.yaml: submission\.zip is missing"):
+        plan(**given)
+
+
+def test_the_form_reaches_what_is_asked_alone(project: Path) -> None:
+    pets(project, archive="pets.zip", submission={"form": "top", "top": 3, "separator": "|"})
+    settings = plan().settings("ask", job())
+    assert (settings["form"], settings["top"], settings["separator"]) == ("top", 3, "|")
+    before = plan().settings("index", job())
+    pets(project, archive="pets.zip")
+    assert plan().settings("index", job()) == before
+    assert plan().settings("ask", job())["form"] == "labels"
+    assert plan().settings("submit", job(submission="submission.csv")) == {"inside": None}
+
+
+def test_only_what_is_on_kaggle_can_be_sent(project: Path) -> None:
+    assert plan().sent == ["results/pets/linear/sent.csv"]
+    with pytest.raises(ConfigError, match=r"pets\.yaml: archive: only to a kaggle:NAME can anything be sent"):
+        plan().to_send(job())
+    for facts, given in [({"archive": "kaggle:cats"}, {"archive": "pets.zip"}), ({}, {"archive": "kaggle:cats"})]:
+        pets(project, **facts)
+        assert plan(**given).to_send(job(experiment="mix")) == "results/pets/mix/submission.csv"
+        assert plan(**given).settings("upload", job()) == {"competition": "cats", "experiment": "linear"}
+
+
+def test_an_archive_on_kaggle_is_no_file(project: Path) -> None:
+    pets(project, archive="kaggle:cats")
+    assert plan().archive_file("pets") == []
+    assert plan().archive_state("pets") == ""
 
 
 def test_an_archive_from_the_command_line_leaves_the_digest_of_another_behind(project: Path) -> None:

@@ -161,7 +161,7 @@ def test_an_experiment_lacks_nothing(key: str) -> None:
 
 def test_a_competition_may_leave_out_what_has_a_default() -> None:
     found = merge(defaults("competition"), {"tables": COMPETITION["tables"]})
-    assert (found["metric"], found["submission"], found["sha256"]) == ("accuracy", {"sample": None}, None)
+    assert (found["metric"], found["submission"]["sample"], found["sha256"]) == ("accuracy", None, None)
     assert found["tables"] == COMPETITION["tables"]
 
 

@@ -158,6 +158,54 @@ def test_progress_says_nothing_more_once_the_step_failed(caplog: pytest.LogCaptu
     assert caplog.messages == []
 
 
+FOLDER = '''
+import os, signal
+from pathlib import Path
+from podium.step import BadInput, Output, run
+
+def fill(filled: Output, also: Output, *, names: list[str], then: str | None) -> None:
+    """Fill a folder with files."""
+    for name in names:
+        (filled / "1").mkdir(parents=True, exist_ok=True)
+        (filled / "1" / name).write_text(name)
+    also.write_text("also")
+    if then == "refuse":
+        raise BadInput("no more")
+    if then == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    run(fill)
+'''
+
+
+def filling(folder: Path, *arguments: str) -> int:
+    (folder / "fill.py").write_text(FOLDER)
+    command = [sys.executable, "fill.py", "--filled", "out/filled", "--also", "out/also.txt", "--names", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPTS)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode
+
+
+def tree(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+def test_an_output_that_is_a_folder_is_whole_or_as_it_was(tmp_path: Path, before: bool) -> None:
+    old = ["also.txt", "filled/1/a"] if before else []
+    if before:
+        assert filling(tmp_path, "a") == 0
+        assert tree(tmp_path / "out") == old
+    assert filling(tmp_path, "b", "c", "--then", "refuse") == 1
+    assert (tree(tmp_path / "out") if (tmp_path / "out").exists() else []) == old
+    assert filling(tmp_path, "b", "c", "--then", "die") == -signal.SIGKILL
+    assert [path for path in tree(tmp_path / "out") if not path.startswith(".partial-")] == old
+    # Nothing that a killed step or the run before left is among what comes out.
+    assert filling(tmp_path, "d") == 0
+    assert tree(tmp_path / "out") == ["also.txt", "filled/1/d"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["also.txt", "filled"]
+
+
 COUNT = '''
 import os, signal
 from pathlib import Path

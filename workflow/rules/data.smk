@@ -2,7 +2,8 @@
 # experiments share it:
 #
 #   archive -> download -> index -> pack -> preprocess -> embed
-#                            `--> split
+#                            |--> split
+#                            `--> ask
 
 
 rule download:
@@ -58,6 +59,25 @@ rule split:
         code=plan.code("split"),
     script:
         "../scripts/split.py"
+
+
+rule ask:
+    """Read what a submission has to look like, before anything is trained."""
+    input:
+        source="data/{competition}/source.zip",
+        index="data/{competition}/index.csv",
+    output:
+        asked="data/{competition}/asked.json",
+    log:
+        "logs/{competition}/ask.log",
+    priority: 1  # a form that does not fit is seen before hours of training
+    conda:
+        "../envs/podium.yaml"
+    params:
+        settings=lambda w: plan.settings("ask", w),
+        code=plan.code("ask"),
+    script:
+        "../scripts/ask.py"
 
 
 rule pack:

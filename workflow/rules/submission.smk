@@ -1,7 +1,11 @@
 # What a competitor hands in and reads: the submission, its estimated score, and the comparison.
 #
 #   predictions -> evaluate -> leaderboard
-#              `-> submit
+#              `-> submit -> upload
+#
+#   train -> export
+#
+# `upload` and `export` run only when they are asked for.
 
 
 rule evaluate:
@@ -28,14 +32,14 @@ rule evaluate:
 rule submit:
     """Write the submission and check it against the sample."""
     input:
-        source="data/{competition}/source.zip",
+        asked="data/{competition}/asked.json",
         predictions="results/{competition}/{experiment}/predictions.csv",
     output:
         submission="results/{competition}/{experiment}/{submission}",
     log:
         "logs/{competition}/{experiment}/{submission}.log",
     wildcard_constraints:
-        submission=r"submission\.(csv|tsv)",
+        submission=r"submission\.(csv|tsv)|[^/]+\.zip",
     conda:
         "../envs/podium.yaml"
     params:
@@ -43,6 +47,32 @@ rule submit:
         code=plan.code("submit"),
     script:
         "../scripts/submit.py"
+
+
+rule upload:
+    """Send the submission to Kaggle, but for one that is there already, and fetch what became of it."""
+    input:
+        submission=plan.to_send,
+    output:
+        # `update`: where Kaggle cannot be asked, what is known stays.
+        sent=update("results/{competition}/{experiment}/sent.csv"),
+    log:
+        "logs/{competition}/{experiment}/upload.log",
+    conda:
+        "../envs/kaggle.yaml"
+    params:
+        settings=lambda w: plan.settings("upload", w),
+        code=plan.code("upload"),
+        # Never the same, so that it is asked again: scores come later.
+        asked=time.time_ns(),
+    script:
+        "../scripts/upload.py"
+
+
+rule send:
+    """Send the submissions of the experiments that `run:` names, or fetch their scores."""
+    input:
+        plan.sent,
 
 
 rule leaderboard:
@@ -60,3 +90,20 @@ rule leaderboard:
         code=plan.code("leaderboard"),
     script:
         "../scripts/leaderboard.py"
+
+
+rule export:
+    """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
+    input:
+        model="results/{competition}/{experiment}/{fit}/model.keras",
+    output:
+        weights="results/{competition}/{experiment}/{fit}/model.weights.h5",
+        served=directory("results/{competition}/{experiment}/{fit}/served"),
+    log:
+        "logs/{competition}/{experiment}/export-{fit}.log",
+    conda:
+        "../envs/podium.yaml"
+    params:
+        code=plan.code("export"),
+    script:
+        "../scripts/export.py"

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from podium import archive as archives
+from podium import kaggle
 from podium.competition import format_table
 from podium.step import BadInput, Output, Progress, log, run
 
 RETRIES = 5
 CHUNK = 1 << 18
+KAGGLE = "kaggle:"
 DIGITS_TEST_EVERY = 5
 
 
@@ -23,17 +25,18 @@ def download(
 ) -> None:
     """Bring the competition's archive here, checked, as one zip file.
 
-    `archive` is a URL, a zip or tar file, a folder, or `builtin:digits`; without one, `files` gives the `url` and
-    the `sha256` of each file by its name. Members that are links, lead outside or stand there twice stop it, as does
-    a wrong sha256.
+    `archive` is a URL, a zip or tar file, a folder, `kaggle:NAME` or `builtin:digits`; without one, `files` gives the
+    `url` and the `sha256` of each file by its name. Members that are links, lead outside or stand there twice stop it,
+    as does a wrong sha256.
     """
     if archive is None:
         archives.write_zip(source, _files(files or {}, source.parent))
     elif archive == "builtin:digits":
         archives.write_zip(source, _digits())
-    elif "://" in archive:
+    elif archive.startswith(KAGGLE) or "://" in archive:
+        fetch = _fetch_from_kaggle if archive.startswith(KAGGLE) else _fetch
         with tempfile.TemporaryDirectory(dir=source.parent) as folder:
-            _take(_fetch(archive, Path(folder)), archive, sha256, source)
+            _take(fetch(archive, Path(folder)), archive, sha256, source)
     else:
         _take(Path(archive).expanduser(), archive, sha256, source)
 
@@ -86,6 +89,15 @@ def _fetch(url: str, folder: Path) -> Path:
         return Path(registry.fetch(name, downloader=downloader))
     except requests.exceptions.RequestException as error:
         raise BadInput(f"{url}: cannot be downloaded ({error})") from error
+
+
+def _fetch_from_kaggle(archive: str, folder: Path) -> Path:
+    """The one file that Kaggle's client brings."""
+    kaggle.call(archive.removeprefix(KAGGLE), "download", "-p", str(folder), "-q")
+    files = list(folder.iterdir())
+    if len(files) != 1:
+        raise BadInput(f"{archive}: the client brought {len(files)} files, one archive is wanted")
+    return files[0]
 
 
 def _digits() -> Iterator[tuple[str, bytes]]:

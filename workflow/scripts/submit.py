@@ -1,47 +1,54 @@
 """Write the submission and check it against the sample."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from podium.archive import Archive
-from podium.competition import Sample, archive_table, check_submission, read_sample
-from podium.step import Output, log, run
+from podium.archive import open_zip, write_zip
+from podium.competition import Form, check_submission, read_asked
+from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions
 
 
-def submit(
-    source: Path,
-    predictions: Path,
-    submission: Output,
-    *,
-    tables: dict[str, Any] | None,
-    sample: str | None,
-    ids: str,
-) -> None:
+def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | None) -> None:
     """Write the submission and check it against the sample.
 
-    Without a sample submission the test table's ids are asked for in its order and form, and without
-    tables all test photos, as `id,label`. A mismatch raises BadInput, naming the first offending row.
+    `asked` says what it has to look like. `inside` is the name that the table has in a zip; without one it stands
+    alone. The file is read back, and a mismatch raises BadInput, naming the first offending row.
     """
+    sample, form = read_asked(asked)
     found = Predictions.read(predictions).of("test")
-    asked = _asked(Archive(source), tables, sample, ids, found)
-    label = dict(zip(found.keys.id, np.array(found.labels)[found.probabilities.argmax(1)], strict=True))
-    text = asked.format([label[key] for key in asked.ids])
-    submission.write_text(text, encoding="utf-8", newline="")
-    check_submission("the submission", submission.read_bytes(), asked, found.labels)
-    log.info("%d rows, checked against %s", len(asked.ids), asked.name)
+    sample = sample if sample.ids else sample._replace(ids=list(found.keys.id))
+    rows = {key: row for row, key in enumerate(found.keys.id)}
+    cells = _cells(found.probabilities[[rows[key] for key in sample.ids]], found.labels, sample.columns, form)
+    written = sample.format(cells).encode()
+    if inside:
+        write_zip(submission, [(inside, written)])
+    else:
+        submission.write_bytes(written)
+    check_submission(inside or "the submission", _read_back(submission, inside), sample, found.labels, form)
+    log.info("%d rows, checked against %s", len(sample.ids), sample.name)
 
 
-def _asked(archive: Archive, tables: dict[str, Any] | None, sample: str | None, ids: str, found: Predictions) -> Sample:
-    """What the submission has to look like."""
-    if tables is None:
-        return Sample("the test photos", ["id", "label"], list(found.keys.id), 0, ",", "\n")
-    test, column = archive_table(archive, tables["test"]["path"]), tables["test"]["id"]
-    if sample:
-        return read_sample(archive_table(archive, sample), column, test, ids)
-    return Sample(test.name, [column, tables["train"]["label"]], test.column(column), 0, test.delimiter, test.newline)
+def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[str], form: Form) -> list[list[str]]:
+    """What stands beside each id."""
+    if form.kind == "probabilities":
+        order = [labels.index(column) for column in columns]
+        return [[f"{value:.9g}" for value in row] for row in probabilities[:, order]]
+    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : form.labels]
+    best = [[labels[place] for place in row] for row in likeliest]
+    return best if len(columns) == form.labels else [[form.separator.join(row)] for row in best]
+
+
+def _read_back(submission: Path, inside: str | None) -> bytes:
+    """The table as whoever opens the file will find it."""
+    if inside is None:
+        return submission.read_bytes()
+    with open_zip(submission) as archive:
+        if archive.namelist() != [inside]:
+            raise BadInput(f"the submission: {archive.namelist()} in the zip, '{inside}' is asked for")
+        return archive.read(inside)
 
 
 if __name__ == "__main__":

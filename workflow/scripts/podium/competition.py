@@ -3,11 +3,16 @@
 import codecs
 import csv
 import io
+import json
+import math
 import posixpath
+from pathlib import Path
 from typing import NamedTuple
 
 from podium.archive import Archive
 from podium.step import BadInput
+
+SUM_TOLERANCE = 1e-4  # how far from 1 the sum of a row's probabilities may be
 
 
 class Table(NamedTuple):
@@ -79,6 +84,19 @@ def archive_table(archive: Archive, name: str) -> Table:
     return parse_table(name, archive.read(name))
 
 
+class Form(NamedTuple):
+    """What each row says beside its id: `labels`, `probabilities`, or the `top` labels, the likeliest first."""
+
+    kind: str
+    top: int
+    separator: str
+
+    @property
+    def labels(self) -> int:
+        """How many labels a row names."""
+        return self.top if self.kind == "top" else 1
+
+
 class Sample(NamedTuple):
     """What a submission has to look like."""
 
@@ -89,11 +107,15 @@ class Sample(NamedTuple):
     delimiter: str
     newline: str
 
-    def format(self, labels: list[str]) -> str:
-        """The submission with these labels, one for each id, in the sample's order."""
-        rows = [
-            [key, label] if self.id_column == 0 else [label, key] for key, label in zip(self.ids, labels, strict=True)
-        ]
+    @property
+    def columns(self) -> list[str]:
+        """The header without the column of ids."""
+        return self.header[: self.id_column] + self.header[self.id_column + 1 :]
+
+    def format(self, cells: list[list[str]]) -> str:
+        """The submission with these cells beside each id, in the sample's order."""
+        at = self.id_column
+        rows = [[*row[:at], key, *row[at:]] for key, row in zip(self.ids, cells, strict=True)]
         return format_table(self.header, rows, self.delimiter, self.newline)
 
 
@@ -103,10 +125,8 @@ def read_sample(table: Table, id_column: str, test: Table, ids: str = "sample") 
     Its ids are those of the test table, or with `ids` as "test" the same but for the suffixes of files: the test
     table's stand in the place of the sample's then.
     """
-    if len(table.header) != 2:
-        raise BadInput(
-            f"{table.name}: {len(table.header)} columns ({', '.join(table.header)}); Podium writes an id and a label"
-        )
+    if len(table.header) < 2:
+        raise BadInput(f"{table.name}: one column ({table.header[0]}); a submission has an id and what is predicted")
     column = table.header.index(id_column) if id_column in table.header else 0
     asked = table.column(table.header[column])
     if ids == "test":
@@ -141,23 +161,85 @@ def _stem(name: str) -> str:
     return posixpath.splitext(name)[0]
 
 
-def check_submission(name: str, data: bytes, sample: Sample, labels: list[str]) -> None:
-    """Raises BadInput, naming the first offending row, unless the submission is what the sample asks for.
+def write_asked(path: Path, sample: Sample, form: Form) -> None:
+    """What a submission has to look like, as JSON; a sample without ids asks for all test photos."""
+    path.write_text(json.dumps([sample, form], ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
-    Same header, delimiter, ids, order and count, and only known labels.
+
+def read_asked(path: Path) -> tuple[Sample, Form]:
+    sample, form = json.loads(path.read_text(encoding="utf-8"))
+    return Sample(*sample), Form(*form)
+
+
+def check_form(sample: Sample, form: Form, labels: list[str]) -> None:
+    """Raises BadInput, naming the column or the label, unless this form with these labels fits the sample's columns.
+
+    Probabilities want a column for each class, in any order; labels want one column, or for the `top` one for each.
+    """
+    if form.kind == "probabilities":
+        for column in sample.columns:
+            if column not in labels:
+                raise BadInput(f"{sample.name}: line 1: '{column}' is not a label of the training photos")
+        for label in labels:
+            if label not in sample.columns:
+                raise BadInput(f"{sample.name}: line 1: no column for the label '{label}'")
+        return
+    if form.labels > len(labels):
+        raise BadInput(f"submission.top: {form.labels} labels of {len(labels)} classes")
+    if len(sample.columns) not in {1, form.labels}:
+        wanted = "one" if form.labels == 1 else f"one or {form.labels}"
+        found = f"{len(sample.columns)} columns beside the id ({', '.join(sample.columns)})"
+        raise BadInput(f"{sample.name}: line 1: {found}, `form: {form.kind}` wants {wanted}")
+    for label in labels if len(sample.columns) < form.labels else []:
+        if form.separator in label:
+            raise BadInput(f"submission.separator: {form.separator!r} is in the label '{label}'; choose another")
+
+
+def check_submission(name: str, data: bytes, sample: Sample, labels: list[str], form: Form) -> None:
+    """Raises BadInput, naming the first offending row, unless the submission is what the sample and the form ask for.
+
+    Same header, delimiter, ids, order and count; known labels, none twice in a row, or probabilities that sum to 1.
     """
     table = parse_table(name, data)
     if table.header != sample.header or table.delimiter != sample.delimiter:
         found, wanted = table.delimiter.join(table.header), sample.delimiter.join(sample.header)
         raise BadInput(f"{name}: line 1: the header is {found!r}, {sample.name} has {wanted!r}")
+    check_form(sample, form, labels)
     known = set(labels)
     for number, (line, row) in enumerate(zip(table.lines, table.rows, strict=True)):
-        key, label = row[sample.id_column], row[1 - sample.id_column]
+        where, key = f"{name}: line {line}", row.pop(sample.id_column)
         if number >= len(sample.ids):
-            raise BadInput(f"{name}: line {line}: '{key}' is one row more than {sample.name} has")
+            raise BadInput(f"{where}: '{key}' is one row more than {sample.name} has")
         if key != sample.ids[number]:
-            raise BadInput(f"{name}: line {line}: the id is '{key}', {sample.name} has '{sample.ids[number]}' there")
-        if label not in known:
-            raise BadInput(f"{name}: line {line}: '{label}' is not a label of the training photos")
+            raise BadInput(f"{where}: the id is '{key}', {sample.name} has '{sample.ids[number]}' there")
+        if form.kind == "probabilities":
+            _check_probabilities(where, dict(zip(sample.columns, row, strict=True)))
+        else:
+            _check_labels(where, row, form, known)
     if len(table.rows) < len(sample.ids):
         raise BadInput(f"{name}: '{sample.ids[len(table.rows)]}' is missing after line {table.lines[-1]}")
+
+
+def _check_probabilities(where: str, cells: dict[str, str]) -> None:
+    total = 0.0
+    for column, cell in cells.items():
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if not 0 <= value <= 1:  # nor is NaN
+            raise BadInput(f"{where}: '{cell}' of '{column}' is not a probability")
+        total += value
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise BadInput(f"{where}: the probabilities sum to {total:.6g}")
+
+
+def _check_labels(where: str, cells: list[str], form: Form, known: set[str]) -> None:
+    said = cells[0].split(form.separator) if len(cells) < form.labels else cells
+    if len(said) != form.labels:
+        raise BadInput(f"{where}: {len(said)} labels where {form.labels} are asked for")
+    for place, label in enumerate(said):
+        if label not in known:
+            raise BadInput(f"{where}: '{label}' is not a label of the training photos")
+        if label in said[:place]:
+            raise BadInput(f"{where}: '{label}' stands there twice")

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PRETRAINED = ("head", "finetune")  # those on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
 DATA_BLOCKS = ("index", "split")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
+HANDED_IN = ("team", "day", "attempt")  # what a zip to hand in is named by
+KAGGLE = "kaggle:"
 HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick where there is no validation table
 
 
@@ -68,7 +71,13 @@ class Plan:
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
-            "submit": lambda: self._submit({"tables": facts["tables"], **asked}, wildcards),
+            "ask": lambda: {
+                "tables": facts["tables"],
+                **asked,
+                **{key: facts["submission"][key] for key in ("form", "top", "separator")},
+            },
+            "submit": lambda: self._submit(wildcards),
+            "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
             "leaderboard": lambda: {
                 "experiments": facts["run"],
                 "teachers": self._taught(wildcards.competition, facts["run"]),
@@ -106,7 +115,7 @@ class Plan:
                 how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
                 raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: {how}")
             return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
-        if isinstance(archive, dict) or archive.startswith("builtin:") or "://" in archive:
+        if isinstance(archive, dict) or archive.startswith(("builtin:", KAGGLE)) or "://" in archive:
             return []
         path = Path(archive).expanduser()
         if not path.exists():
@@ -210,6 +219,18 @@ class Plan:
             f"results/{wildcards.competition}/{name}/scores.json" for name in self._facts(wildcards.competition)["run"]
         ]
 
+    @property
+    def sent(self) -> list[str]:
+        """What became of the submissions of all experiments that `run` names."""
+        return [f"results/{self._competition}/{name}/sent.csv" for name in self._facts(self._competition)["run"]]
+
+    def to_send(self, wildcards: Any) -> str:
+        """The submission that goes to Kaggle."""
+        competition = wildcards.competition
+        if not self._facts(competition)["kaggle"]:
+            raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: only to a kaggle:NAME can anything be sent")
+        return f"results/{competition}/{wildcards.experiment}/{self._submission(competition)}"
+
     def summary(self) -> str:
         """Where the submissions are and what they are worth, for the end of a run; empty while some are missing."""
         if not all(Path(target).is_file() for target in self.targets):
@@ -303,11 +324,12 @@ class Plan:
             "files": facts["archive"] if several else None,
         }
 
-    def _submit(self, layout: Settings, wildcards: Any) -> Settings:
+    def _submit(self, wildcards: Any) -> Settings:
         expected = self._submission(wildcards.competition)
         if wildcards.submission != expected:
             raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {expected}")
-        return layout
+        zipped = self._zipped(wildcards.competition)
+        return {"inside": zipped[1] if zipped else None}
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def _facts(self, competition: str) -> Settings:
@@ -320,12 +342,16 @@ class Plan:
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
+        archives = [facts["archive"]]
         if competition == self._competition and self._config.get("archive"):
+            archives.insert(0, self._config["archive"])
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
         if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
         if isinstance(facts["archive"], dict) and facts["sha256"]:
             raise ConfigError(f"{path}: sha256: of several files each has its own")
+        # An archive brought by hand may still be one of Kaggle's.
+        facts["kaggle"] = next((each[len(KAGGLE) :] for each in archives if str(each).startswith(KAGGLE)), None)
         return facts
 
     @cache  # noqa: B019 (the plan lives as long as its process)
@@ -383,10 +409,25 @@ class Plan:
                 raise ConfigError(f"{where}: a teacher needs the same folds ({said})")
 
     def _submission(self, competition: str) -> str:
-        """The file's name, with the suffix of the sample, or of the test table where there is none."""
+        """The zip's name; or the file's, with the suffix of the sample, or of the test table where there is none."""
+        if zipped := self._zipped(competition):
+            return zipped[0]
         facts = self._facts(competition)
         model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
         return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
+
+    def _zipped(self, competition: str) -> tuple[str, str] | None:
+        """The names of the zip and of the file in it, where the competition wants one and the day is given."""
+        wanted = self._facts(competition)["submission"]["zip"]
+        said = dict(wanted or {})
+        if competition == self._competition:
+            said |= {key: self._config[key] for key in HANDED_IN if key in self._config}
+        if "day" not in said and "attempt" not in said:
+            return None
+        where = f"{COMPETITIONS / competition}.yaml: submission.zip"
+        if wanted is None:
+            raise ConfigError(f"{where} is missing: this competition asks for no day and no attempt")
+        return _zip_names(said, where)
 
 
 def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]:
@@ -412,6 +453,24 @@ def _fit(wildcards: Any) -> tuple[int, int | None]:
     """The seed of a fit and the fold that it leaves out, if any."""
     seed, _, fold = wildcards.fit.partition("-")
     return int(seed.removeprefix("seed")), None if fold == "all" else int(fold.removeprefix("fold"))
+
+
+def _zip_names(said: Settings, where: str) -> tuple[str, str]:
+    """The names of a zip and of the file in it."""
+    for key in HANDED_IN:
+        if key not in said:
+            raise ConfigError(f"{key} is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER")
+    team, day, attempt = (said[key] for key in HANDED_IN)
+    if attempt > said["attempts"]:
+        raise ConfigError(f"attempt: {attempt} is more than the {said['attempts']} a day that {where}.attempts allows")
+    try:
+        day = date.fromisoformat(str(day))
+    except ValueError:
+        raise ConfigError(f"day: '{day}' is not a day such as 2019-03-13") from None
+    try:
+        return f"{team}.zip", said["file"].format(day=day, attempt=attempt)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(f"{where}.file: '{said['file']}' takes {{day}} and {{attempt}} only ({error})") from None
 
 
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -86,7 +87,10 @@ def _schemas() -> dict[str, Settings]:
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
     resources = [(name, DRAFT202012.create_resource(each)) for name, each in _schemas().items()]
     registry: Registry[Any] = Registry().with_resources(resources)
-    return jsonschema.Draft202012Validator(_schemas()[schema], registry=registry)
+    # YAML reads a day without quotes as a date.
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("date", lambda _, value: isinstance(value, date))
+    extend: Any = jsonschema.validators.extend
+    return extend(jsonschema.Draft202012Validator, type_checker=types)(_schemas()[schema], registry=registry)
 
 
 def _said(error: jsonschema.ValidationError) -> str:

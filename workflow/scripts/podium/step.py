@@ -45,7 +45,7 @@ def run(function: Callable[..., None]) -> None:
         _check_inputs(arguments, partial)
         function(**{**arguments, **partial, **kept})
         for name, path in partial.items():
-            path.replace(arguments[name])
+            _put(path, arguments[name])
         for folder in kept.values():
             shutil.rmtree(folder, ignore_errors=True)
     except BadInput as error:
@@ -60,7 +60,7 @@ def run(function: Callable[..., None]) -> None:
         sys.exit(1)
     finally:
         for path in partial.values():
-            path.unlink(missing_ok=True)
+            _remove(path)
     log.info("done in %.1f s, peak memory %.0f MB", time.perf_counter() - started, _peak_memory() / 1e6)
 
 
@@ -138,7 +138,26 @@ def _marked(function: Callable[..., None], mark: str) -> set[str]:
 def _beside(path: Path) -> Path:
     """Where an output is written until it is whole; the suffix stays, since some writers look at it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".partial-{path.name}")
+    _remove(partial := path.with_name(f".partial-{path.name}"))  # what a killed step left
+    return partial
+
+
+def _put(partial: Path, path: Path) -> None:
+    """To its place, in one go; a folder never replaces another, so the old one is moved out of the way first."""
+    if partial.is_dir() and path.is_dir():
+        _remove(old := path.with_name(f".old-{path.name}"))
+        path.replace(old)
+        partial.replace(path)
+        _remove(old)
+    else:
+        partial.replace(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _resume_folder(function: Callable[..., None], arguments: dict[str, Any]) -> Path:

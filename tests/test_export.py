@@ -1,0 +1,110 @@
+"""What others load gives what Podium predicts, from pixels and from files."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, SUBJECTS, encoded, photo, subject
+from PIL import Image
+
+from podium import images, pixels
+from podium.networks import cnn, save
+from podium.tables import Predictions, write_csv
+from predict import predict
+
+SIZE = 24
+LABELS = ["NA", "a,b", "crème", "d"]
+CNN = {"size": SIZE, "precision": "float32", "epochs": 2, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
+CNN |= {"label_smoothing": 0.0, "dropout": 0.1, "width": 8, "shift": 0.1, "rotation": 0.0, "zoom": 0.0, "flip": False}
+
+
+def exported(folder: Path, name: str) -> Path:
+    """A folder with what the step, by hand in a process of its own, makes of the model."""
+    files = ["--weights", str(folder / name / "model.weights.h5"), "--served", str(folder / name / "served")]
+    command = [sys.executable, str(ROOT / "workflow/scripts/export.py"), "--model", str(folder / "model.keras"), *files]
+    subprocess.run(command, check=True, capture_output=True)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network of four subjects, what it predicts of eight of their photos, and its export."""
+    folder = tmp_path_factory.mktemp("export")
+    decoded = [images.decode(photo(name, number), SIZE) for number in range(4) for name in SUBJECTS]
+    pixels.write(folder / "train-0.npy", (8, SIZE, SIZE, 3), decoded[:8])
+    pixels.write(folder / "test-0.npy", (8, SIZE, SIZE, 3), decoded[8:])
+    rows = np.arange(8)
+    model, _ = cnn.fit([folder / "train-0.npy"], rows, rows % 4, rows, 4, seed=1, resume=folder / "resume", **CNN)
+    save(model, LABELS, folder / "model.keras")
+    splits, labels = np.repeat(["train", "test"], 8), [*LABELS * 2, *[""] * 8]
+    index = pd.DataFrame({"id": [f"{number}.jpg" for number in range(16)], "label": labels, "split": splits})
+    write_csv(folder / "index.csv", index)
+    write_csv(folder / "folds.csv", pd.DataFrame({"fold": rows % 2}))
+    files = [folder / "index.csv", folder / "folds.csv", folder / "predictions.csv"]
+    settings = {"network": "cnn", "fold": None, "splits": ["test"], "views": ["plain"]}
+    predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
+    exported(folder, "first")
+    return folder
+
+
+def served(folder: Path, signature: str, **given: object) -> tuple[np.ndarray, list[list[str]]]:
+    """The probabilities and the names that a signature of the SavedModel answers."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(folder / "first/served/1"))
+    answer = loaded.signatures[signature](**{name: tf.constant(value) for name, value in given.items()})
+    assert set(answer) == {"probabilities", "classes"}
+    return answer["probabilities"].numpy(), [[name.decode() for name in row] for row in answer["classes"].numpy()]
+
+
+def test_what_is_served_is_what_was_predicted(folder: Path) -> None:
+    stored = np.load(folder / "test-0.npy")
+    found, names = served(folder, "serving_default", pixels=stored)
+    predictions = Predictions.read(folder / "predictions.csv")
+    assert names == [predictions.labels] * 8
+    np.testing.assert_allclose(found, predictions.probabilities, atol=1e-5)
+
+
+def test_photos_of_any_size_are_cut_and_resized_as_the_model_does(folder: Path) -> None:
+    import keras
+
+    tall = np.stack([np.asarray(subject(name).resize((50, 70))) for name in SUBJECTS])
+    found, _ = served(folder, "serving_default", pixels=tall)
+    expected = keras.models.load_model(folder / "model.keras").predict(tall, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert found.dtype == np.float32
+
+
+def test_encoded_photos_give_what_their_pixels_give(folder: Path) -> None:
+    grey, clear = subject("coffee").convert("L").resize((40, 30)), subject("chelsea").resize((33, 45)).convert("RGBA")
+    clear.putalpha(grey.resize(clear.size))
+    files = [photo("temple", 3), photo("flower", 1, format="PNG"), encoded(grey, "JPEG"), encoded(clear, "PNG")]
+    found, names = served(folder, "encoded", encoded=files)
+    assert names == [LABELS] * 4
+    assert np.ptp(found, axis=0).max() > 0.02  # the photos are told apart by more than the tolerance
+    for row, data in zip(found, files, strict=True):
+        plain = np.asarray(images._rgb(Image.open(io.BytesIO(data))))
+        expected, _ = served(folder, "serving_default", pixels=plain[None])
+        np.testing.assert_allclose(row, expected[0], atol=2e-3)
+
+
+def test_the_weights_fit_the_same_network(folder: Path) -> None:
+    import keras
+
+    model = keras.models.load_model(folder / "model.keras")
+    photos = np.load(folder / "test-0.npy")
+    expected = model.predict(photos, verbose=0)
+    model.set_weights([np.zeros_like(each) for each in model.get_weights()])
+    model.load_weights(folder / "first/model.weights.h5")
+    np.testing.assert_array_equal(model.predict(photos, verbose=0), expected)
+
+
+def test_two_exports_are_the_same_bytes(folder: Path) -> None:
+    first, second = folder / "first", exported(folder, "second")
+    found = [sorted(path.relative_to(each) for path in each.rglob("*") if path.is_file()) for each in (first, second)]
+    assert found[0] == found[1]
+    assert [str(path) for path in found[0] if (first / path).read_bytes() != (second / path).read_bytes()] == []

@@ -1,0 +1,75 @@
+"""Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from podium.step import Output, log, run
+
+VERSION = "1"  # TensorFlow Serving looks for numbers below the folder that it is given
+
+
+def export(model: Path, weights: Output, served: Output) -> None:
+    """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve.
+
+    `weights` is an HDF5 file for `load_weights` of the same network; `served` a folder for TensorFlow Serving.
+    Its signature `serving_default` takes `pixels`, uint8 [n, height, width, 3], upright and RGB, of any size;
+    `encoded` takes the bytes of JPEG and PNG files, a string [n]. Both give `probabilities`, float32
+    [n, classes], and `classes`, the names in their order for each photo, a string [n, classes].
+    """
+    import keras
+    import tensorflow as tf
+
+    network = keras.models.load_model(model)
+    network.save_weights(weights)
+    pixels, encoded = _endpoints(network, _classes(model))
+    module = tf.Module()
+    module.kept = [variable.value for variable in network.weights]  # Keras's own ExportArchive keeps them in a set
+    signatures = {
+        "serving_default": tf.function(pixels, [tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")]),
+        "encoded": tf.function(encoded, [tf.TensorSpec([None], tf.string, "encoded")]),
+    }
+    tf.saved_model.save(module, served / VERSION, signatures)
+    (served / VERSION / "fingerprint.pb").unlink()  # a random number, which no reader needs
+    log.info("a SavedModel of %d classes", network.output_shape[-1])
+
+
+def _classes(model: Path) -> list[str]:
+    with zipfile.ZipFile(model) as archive:
+        return json.loads(archive.read("metadata.json"))["classes"]
+
+
+def _endpoints(network: Any, classes: list[str]) -> tuple[Any, Any]:
+    """What the two signatures compute."""
+    import tensorflow as tf
+
+    def pixels(pixels: Any) -> dict[str, Any]:
+        return named(network(pixels, training=False))
+
+    def encoded(encoded: Any) -> dict[str, Any]:
+        # One by one, since each has its own size.
+        return named(tf.map_fn(one, encoded, fn_output_signature=tf.TensorSpec([len(classes)])))
+
+    def one(data: Any) -> Any:
+        return network(tf.cond(tf.io.is_jpeg(data), lambda: jpeg(data), lambda: png(data))[None], training=False)[0]
+
+    def jpeg(data: Any) -> Any:
+        return tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+
+    def png(data: Any) -> Any:
+        """Transparent parts become white, as they do in training."""
+        decoded = tf.cast(tf.io.decode_png(data, channels=4), tf.float32)
+        share = decoded[..., 3:] / 255
+        return tf.cast(tf.round(decoded[..., :3] * share + 255 * (1 - share)), tf.uint8)
+
+    def named(probabilities: Any) -> dict[str, Any]:
+        # A row for each photo, since TensorFlow Serving takes its answers apart by rows.
+        names = tf.repeat(tf.constant([classes]), tf.shape(probabilities)[0], axis=0)
+        return {"probabilities": probabilities, "classes": names}
+
+    return pixels, encoded
+
+
+if __name__ == "__main__":
+    run(export)

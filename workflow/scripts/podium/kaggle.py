@@ -1,0 +1,44 @@
+"""Kaggle, through its official command line client. No TensorFlow."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from podium.step import BadInput, log
+
+# What to do, by what the client says.
+REMEDIES = {
+    r"authenticat|unauthorized|\b401\b|kaggle\.json": "no token: make one at https://www.kaggle.com/settings/api and "
+    "save it to ~/.kaggle/access_token, or set KAGGLE_API_TOKEN",
+    r"forbidden|\b403\b": "not allowed: join the competition on its page and accept its rules",
+    r"not found|\b404\b": "no such competition",
+}
+
+
+def call(competition: str, command: str, *arguments: str) -> str:
+    """What the client says to a command about a competition.
+
+    Raises BadInput, in one line that says what to do, where there is no client or it fails.
+    """
+    client = shutil.which("kaggle") or shutil.which("kaggle", path=str(Path(sys.executable).parent))
+    if client is None:
+        raise BadInput(
+            f"kaggle:{competition}: Kaggle's client is not there: run `{sys.executable} -m pip install kaggle`, "
+            "or use the competition's page by hand"
+        )
+    done = subprocess.run(
+        [client, "competitions", command, "-c", competition, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = f"{done.stderr}\n{done.stdout}"
+    log.debug("%s", said)
+    if done.returncode:
+        lines = [line.strip() for line in said.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
+        remedy = (text for pattern, text in REMEDIES.items() if re.search(pattern, said, re.IGNORECASE))
+        raise BadInput(f"kaggle:{competition}: {command}: {next(remedy, lines[-1])}")
+    return done.stdout
