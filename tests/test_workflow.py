@@ -289,6 +289,7 @@ CODE = {
     "layouts/folders.py": set[str](),
     "kaggle.py": FITS | DATA | {"download"},
     "plan.py": set[str](),
+    "config.py": set[str](),
     "settings.py": set[str](),
 }
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import ROOT, TABLES
 
-from podium import plan as plans
+from podium.config import LAYOUTS
 from podium.fingerprint import fingerprint
 from podium.plan import Plan
 from podium.settings import ConfigError
@@ -104,8 +104,8 @@ REFUSED = {
         "experiments.student.train.teachers: a teacher needs the same folds ('cnn' has 5, student 0)",
     ),
     "unknown network": (
-        lambda c: c["defaults"]["train"].update(network="mlp"),
-        "defaults.train.network: 'mlp' is not one",
+        lambda c: c["defaults"]["train"].update(network="vit"),
+        "defaults.train.network: 'vit' is not one",
     ),
     "unknown backbone": (
         lambda c: c["experiments"]["linear"].update(backbone="efficientnet_lite9"),
@@ -193,7 +193,7 @@ def test_a_wrong_competition_is_refused_in_one_line(project: Path, facts: dict[s
 
 
 LABELLED = {"train": "*", "image": "image", "label": "label"}
-LAYOUTS = {
+WRONG_LAYOUTS = {
     "training photos without labels": (
         {"idx": {"train": {"images": "a"}, "test": {"images": "b"}}},
         "idx.train: labels is missing",
@@ -215,7 +215,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize(("facts", "message"), LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(("facts", "message"), WRONG_LAYOUTS.values(), ids=WRONG_LAYOUTS)
 def test_a_wrong_layout_is_refused_in_one_line(project: Path, facts: dict[str, Any], message: str) -> None:
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", **facts}))
     with pytest.raises(ConfigError) as refused:
@@ -236,9 +236,9 @@ def test_the_competitions_of_the_repository_are_whole(project: Path, name: str) 
 
 def test_every_layout_is_a_file_and_can_be_chosen() -> None:
     files = {path.stem for path in (ROOT / "workflow/scripts/podium/layouts").glob("*.py")}
-    assert files == {"__init__", *plans.LAYOUTS}
+    assert files == {"__init__", *LAYOUTS}
     schema = yaml.safe_load((ROOT / "workflow/schemas/competition.yaml").read_text())
-    assert [each["required"] for each in schema["oneOf"]] == [[name] for name in plans.LAYOUTS]
+    assert [each["required"] for each in schema["oneOf"]] == [[name] for name in LAYOUTS]
 
 
 def test_a_labelled_validation_part_of_any_layout_judges(project: Path) -> None:

@@ -6,20 +6,23 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 from conftest import ROOT, SUBJECTS, photo
 
 from podium import images, pixels, views
-from podium.networks import cnn, finetune, head, save
+from podium.networks import cnn, finetune, head, mlp, save
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
 CNN |= {"label_smoothing": 0.0, "dropout": 0.0}
 FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 40}
 FINETUNE |= {"area": [0.3, 1.0], "rotation": 0.1, "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}
-CNN |= {"width": 8, "shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
+CNN |= {"shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True}
+MLP = CNN | {"layers": [32, 16]}
+CNN |= {"width": 8}
 HEAD = {
     "backbone": "efficientnet_lite0",
     "weights": "imagenet",
@@ -52,14 +55,14 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         views=["plain", "flip"],
         precision="float32",
     )
-    return {"cnn": folder / "train-0.npy", "finetune": folder / "train-0.npy", "head": folder / "train-0.npz"}
+    return dict.fromkeys(["cnn", "finetune", "mlp"], folder / "train-0.npy") | {"head": folder / "train-0.npz"}
 
 
 ROWS, TARGETS = np.arange(32), np.eye(4, dtype=np.float32)[np.arange(32) % 4]
-NETWORKS = [(cnn, CNN), (finetune, FINETUNE), (head, HEAD)]
+NETWORKS = [(cnn, CNN), (finetune, FINETUNE), (head, HEAD), (mlp, MLP)]
 
 
-@pytest.mark.parametrize(("network", "options"), NETWORKS, ids=["cnn", "finetune", "head"])
+@pytest.mark.parametrize(("network", "options"), NETWORKS, ids=["cnn", "finetune", "head", "mlp"])
 def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Path], tmp_path: Path) -> None:
     part = parts[network.__name__.rpartition(".")[2]]
     paths = [tmp_path / f"{number}.keras" for number in range(2)]
@@ -111,15 +114,17 @@ def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path], t
     np.testing.assert_allclose(model(whole).numpy(), model(images.decode(data, SIZE)[None]).numpy(), atol=0.02)
 
 
+TRAINED = {"cnn": CNN, "finetune": FINETUNE, "mlp": MLP}
 FIT = """
 import sys, numpy
 from pathlib import Path
+from types import ModuleType
 from podium import networks
-from podium.networks import cnn, finetune
+from podium.networks import cnn, finetune, mlp
 seed, part, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 rows, one_hot = numpy.arange(32), numpy.eye(4, dtype=numpy.float32)
 for name, options in OPTIONS.items():
-    fit = {"cnn": cnn, "finetune": finetune}[name].fit
+    fit = {"cnn": cnn, "finetune": finetune, "mlp": mlp}[name].fit
     model, _ = fit([part], rows, one_hot[rows % 4], rows, seed=seed, resume=folder / name, **options)
     networks.save(model, list("abcd"), folder / f"{name}.keras")
 """
@@ -127,7 +132,7 @@ for name, options in OPTIONS.items():
 
 def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, Path], tmp_path: Path) -> None:
     """With dropout, and whatever else is drawn, switched on; another seed gives other weights."""
-    options = {name: each | {"dropout": 0.2, "epochs": 2} for name, each in [("cnn", CNN), ("finetune", FINETUNE)]}
+    options = {name: each | {"dropout": 0.2, "epochs": 2} for name, each in TRAINED.items()}
     folders = [tmp_path / name for name in ("first", "second", "other")]
     for folder, seed in zip(folders, (3, 3, 4), strict=True):
         folder.mkdir()
@@ -139,14 +144,17 @@ def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, P
         assert first != other, name
 
 
-def test_the_cnn_learns_and_its_views_are_averaged(parts: dict[str, Path], tmp_path: Path) -> None:
-    options = CNN | {"epochs": 30}
-    model, history = cnn.fit([parts["cnn"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
+@pytest.mark.parametrize(("network", "options"), [(cnn, CNN), (mlp, MLP)], ids=["cnn", "mlp"])
+def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
+    network: ModuleType, options: dict[str, object], parts: dict[str, Path], tmp_path: Path
+) -> None:
+    options = options | {"epochs": 30}
+    model, history = network.fit([parts["cnn"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
     save(model, list(SUBJECTS), tmp_path / "model.keras")
-    found = {view: cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}
+    found = {view: network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}
     np.testing.assert_allclose(
-        cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, list(views.FIXED)),
+        network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, list(views.FIXED)),
         np.mean(list(found.values()), axis=0),
         atol=1e-6,
     )

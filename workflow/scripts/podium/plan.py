@@ -1,31 +1,23 @@
 """Answers the Snakefile's questions: what to build, from which files, with which settings. No TensorFlow.
 
-The only module that knows the config. All of it is checked when the plan is made, before any job runs.
+All of the config is checked when the plan is made, before any job runs.
 """
 
 import csv
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from podium import JUDGES
-from podium.backbones import FAMILIES, WITHOUT_A_FILE, refusal
+from podium.backbones import FAMILIES, WITHOUT_A_FILE
+from podium.config import COMPETITIONS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.fingerprint import fingerprint
-from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
+from podium.settings import ConfigError, Settings, instead
 
-COMPETITIONS = Path("config/competitions")
-LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
-EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
-PRETRAINED = ("head", "finetune")  # those on a backbone
+PRETRAINED = ("head", "finetune")  # the networks on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
-DATA_BLOCKS = ("index", "split")
-OVERRIDABLE = ("run", *DATA_BLOCKS)
-HANDED_IN = ("team", "day", "attempt")  # what a zip to hand in is named by
-KAGGLE = "kaggle:"
 HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick where there is no validation table
 
 
@@ -34,26 +26,22 @@ class Plan:
 
     def __init__(self, config: Settings, given: Settings) -> None:
         """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
-        check(config, "config", "config/config.yaml")
-        check_complete(config["device"], "device", "config/config.yaml: device")
-        self._config, self._given = config, given
-        self._competition = config["competition"]
-        facts = self._facts(self._competition)
+        self._config = Config(config, given)
+        self._competition = self._config.competition
+        facts = self._config.facts(self._competition)
         self.archive_file(self._competition)
-        for name in set(config["ensembles"]) & set(config["experiments"]):
-            raise ConfigError(f"ensembles.{name}: there is an experiment of this name")
-        known = [*config["experiments"], *config["ensembles"]]
+        known = [*self._config.experiments, *self._config.ensembles]
         for name in facts["run"]:
             if name not in known:
                 raise ConfigError(f"run: no experiment '{name}'{instead(name, known)}")
-            self._check(self._competition, name)
-        results = f"results/{self._competition}"
-        self.targets = [f"{results}/{name}/{self._submission(self._competition)}" for name in facts["run"]]
+            self._config.check_experiment(self._competition, name)
+        results, submission = f"results/{self._competition}", self._config.submission(self._competition)
+        self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
         self.targets.append(f"{results}/leaderboard.csv")
 
     def settings(self, rule: str, wildcards: Any) -> Settings:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
-        facts = self._facts(wildcards.competition)
+        facts = self._config.facts(wildcards.competition)
         layout = {name: facts[name] for name in LAYOUTS if facts[name]}
         asked = {"sample": facts["submission"]["sample"], "ids": facts["submission"]["ids"]}
         by_rule: dict[str, Callable[[], Settings]] = {
@@ -65,11 +53,11 @@ class Plan:
             "embed": lambda: {
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
-                "precision": self._config["device"]["precision"],
+                "precision": self._config.device["precision"],
             },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
-            "blend": lambda: {"names": self._config["ensembles"][wildcards.experiment]},
+            "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
             "ask": lambda: {
                 "tables": facts["tables"],
@@ -80,7 +68,7 @@ class Plan:
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
             "leaderboard": lambda: {
                 "experiments": facts["run"],
-                "teachers": self._taught(wildcards.competition, facts["run"]),
+                "teachers": self._config.teachers(wildcards.competition, facts["run"]),
                 "metric": facts["metric"],
             },
         }
@@ -90,10 +78,10 @@ class Plan:
         """What the rule's code means; of layouts, networks and backbones only what is used here."""
         also = []
         if rule in ("index", "pack"):
-            facts = self._facts(wildcards.competition)
+            facts = self._config.facts(wildcards.competition)
             also += [f"podium.layouts.{name}" for name in LAYOUTS if facts[name]]
         if rule in ("train", "predict"):
-            experiment = self._experiment(wildcards.competition, wildcards.experiment)
+            experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
             also.append(f"podium.networks.{experiment['train']['network']}")
         if rule in ("embed", "train"):
             also += [f"podium.backbones.{FAMILIES[backbone]}" for backbone in self._pretrained(wildcards)[:1]]
@@ -109,7 +97,7 @@ class Plan:
 
     def archive_file(self, competition: str) -> list[str]:
         """The local archive as an input of `download`; a folder is tracked by `archive_state` instead."""
-        archive, source = self._facts(competition)["archive"], Path(f"data/{competition}/source.zip")
+        archive, source = self._config.facts(competition)["archive"], Path(f"data/{competition}/source.zip")
         if archive is None:
             if not source.exists():
                 how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
@@ -125,7 +113,7 @@ class Plan:
 
     def archive_state(self, competition: str) -> str:
         """A digest of the names and contents in an archive that is a folder; empty for any other."""
-        archive = self._facts(competition)["archive"]
+        archive = self._config.facts(competition)["archive"]
         if not isinstance(archive, str) or not (folder := Path(archive).expanduser()).is_dir():
             return ""
         digest = hashlib.sha256()
@@ -136,32 +124,32 @@ class Plan:
         return digest.hexdigest()
 
     def folds(self, wildcards: Any) -> str:
-        count = self._experiment(wildcards.competition, wildcards.experiment)["folds"] or HELD_OUT
+        count = self._config.experiment(wildcards.competition, wildcards.experiment)["folds"] or HELD_OUT
         return f"data/{wildcards.competition}/folds{count}.csv"
 
     def threads(self, wildcards: Any, cores: int | None) -> int:
         """The processor cores of `train` and `predict`."""
-        network = self._experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
+        network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
         return self.cores(cores) if network in LARGE else 1
 
     def cores(self, cores: int | None) -> int:
         """Those that Snakemake may use, or as many of them as `device` says."""
-        return min(cores or 1, self._config["device"]["threads"] or cores or 1)
+        return min(cores or 1, self._config.device["threads"] or cores or 1)
 
     def gpus(self, wildcards: Any) -> int:
         """How many GPUs `train` and `predict` claim, so that two large networks never share one."""
-        network = self._experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
+        network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
         return int(network in LARGE)
 
     @property
     def gpu_memory(self) -> int:
         """The MB that a step may take of each GPU; 0 for no limit."""
-        return self._config["device"]["gpu_memory"] or 0
+        return self._config.device["gpu_memory"] or 0
 
     @property
     def ensembles(self) -> str:
         """A pattern of the ensembles' names, to tell their rule from the experiments'."""
-        return "|".join(map(re.escape, self._config["ensembles"])) or "(?!)"
+        return "|".join(map(re.escape, self._config.ensembles)) or "(?!)"
 
     @property
     def experiments(self) -> str:
@@ -170,8 +158,8 @@ class Plan:
 
     def members(self, wildcards: Any) -> list[str]:
         """The predictions that an ensemble blends."""
-        self._check(wildcards.competition, wildcards.experiment)
-        names = self._config["ensembles"][wildcards.experiment]
+        self._config.check_experiment(wildcards.competition, wildcards.experiment)
+        names = self._config.ensembles[wildcards.experiment]
         return [f"results/{wildcards.competition}/{name}/predictions.csv" for name in names]
 
     def photos(self, rule: str, wildcards: Any) -> list[str]:
@@ -180,13 +168,13 @@ class Plan:
         The views to train on have files of their own, so that other views to predict leave them as they are. A fit
         with teachers also reads the photos that they label.
         """
-        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
-        files = []
+        files, shards = list[str](), self._config.facts(wildcards.competition)["index"]["shards"]
         taught = self._predicted(wildcards) if experiment["train"]["teachers"] else []
         splits = ["train", *(split for split in taught if split != "train")]
         for split in splits if rule == "train" else self._predicted(wildcards):
-            parts = [f"{split}-{shard}" for shard in range(self._facts(wildcards.competition)["index"]["shards"])]
+            parts = [f"{split}-{shard}" for shard in range(shards)]
             if experiment["train"]["network"] in EMBEDDED:
                 views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
                 files += [f"{pixels}/{_folder(experiment)}/{each}/{part}.npz" for each in views for part in parts]
@@ -199,47 +187,46 @@ class Plan:
         seed_and_fit = wildcards.fit.partition("-")
         return [
             f"results/{wildcards.competition}/{teacher}/seed{seed}-{seed_and_fit[2]}/predictions.csv"
-            for teacher in self._experiment(wildcards.competition, wildcards.experiment)["train"]["teachers"]
-            for seed in self._experiment(wildcards.competition, teacher)["train"]["seeds"]
+            for teacher in self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["teachers"]
+            for seed in self._config.experiment(wildcards.competition, teacher)["train"]["seeds"]
         ]
 
     def fits(self, wildcards: Any) -> list[str]:
         """The predictions of each fit of an experiment, seed by seed; none for an ensemble."""
-        if wildcards.experiment in self._config["ensembles"]:
+        if wildcards.experiment in self._config.ensembles:
             return []
-        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         fits = [f"fold{fold}" for fold in range(experiment["folds"])] or ["all"]
-        if not experiment["folds"] and not self._has_validation(wildcards.competition):
+        if not experiment["folds"] and not self._config.has_validation(wildcards.competition):
             fits.append("fold0")
         folder = f"results/{wildcards.competition}/{wildcards.experiment}"
         return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
 
     def scores(self, wildcards: Any) -> list[str]:
-        return [
-            f"results/{wildcards.competition}/{name}/scores.json" for name in self._facts(wildcards.competition)["run"]
-        ]
+        run = self._config.facts(wildcards.competition)["run"]
+        return [f"results/{wildcards.competition}/{name}/scores.json" for name in run]
 
     @property
     def sent(self) -> list[str]:
         """What became of the submissions of all experiments that `run` names."""
-        return [f"results/{self._competition}/{name}/sent.csv" for name in self._facts(self._competition)["run"]]
+        return [f"results/{self._competition}/{name}/sent.csv" for name in self._config.facts(self._competition)["run"]]
 
     def to_send(self, wildcards: Any) -> str:
         """The submission that goes to Kaggle."""
         competition = wildcards.competition
-        if not self._facts(competition)["kaggle"]:
+        if not self._config.facts(competition)["kaggle"]:
             raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: only to a kaggle:NAME can anything be sent")
-        return f"results/{competition}/{wildcards.experiment}/{self._submission(competition)}"
+        return f"results/{competition}/{wildcards.experiment}/{self._config.submission(competition)}"
 
     def summary(self) -> str:
         """Where the submissions are and what they are worth, for the end of a run; empty while some are missing."""
         if not all(Path(target).is_file() for target in self.targets):
             return ""
-        metric = self._facts(self._competition)["metric"]
+        metric = self._config.facts(self._competition)["metric"]
         lines = []
         with Path(self.targets[-1]).open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
-                path = f"results/{self._competition}/{row['experiment']}/{self._submission(self._competition)}"
+                path = f"results/{self._competition}/{row['experiment']}/{self._config.submission(self._competition)}"
                 figures = [
                     _figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")
                 ]
@@ -254,10 +241,10 @@ class Plan:
         return "\n".join(lines)
 
     def _train(self, wildcards: Any) -> Settings:
-        experiment = self._experiment(wildcards.competition, wildcards.experiment)
+        experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
-        options["precision"] = self._config["device"]["precision"]
+        options["precision"] = self._config.device["precision"]
         if network in PRETRAINED:
             options |= {key: experiment[key] for key in ("backbone", "weights")}
         return {
@@ -265,55 +252,27 @@ class Plan:
             "fold": fold,
             "seed": seed,
             "sharpness": experiment["train"]["sharpness"] if experiment["train"]["teachers"] else 1.0,
-            "deterministic": self._config["device"]["deterministic"],
+            "deterministic": self._config.device["deterministic"],
             "options": options,
         }
 
     def _predict(self, wildcards: Any) -> Settings:
-        experiment, (_, fold) = self._experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
+        experiment, (_, fold) = self._config.experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
         splits = self._predicted(wildcards)
         return {"network": experiment["train"]["network"], "fold": fold, "splits": splits, **experiment["predict"]}
 
     def _predicted(self, wildcards: Any) -> list[str]:
         """The splits that hold photos which a fit has not seen and is asked for."""
-        alone = not self._experiment(wildcards.competition, wildcards.experiment)["folds"]
+        alone = not self._config.experiment(wildcards.competition, wildcards.experiment)["folds"]
         _, fold = _fit(wildcards)
         own = ["train"] if fold is not None else []
-        judging = ["validation"] if self._has_validation(wildcards.competition) else []
+        judging = ["validation"] if self._config.has_validation(wildcards.competition) else []
         return own if alone and fold is not None else [*own, *judging, "test"]
 
     def _seeds(self, wildcards: Any) -> list[int]:
-        if wildcards.experiment in self._config["ensembles"]:
+        if wildcards.experiment in self._config.ensembles:
             return []
-        return self._experiment(wildcards.competition, wildcards.experiment)["train"]["seeds"]
-
-    def _taught(self, competition: str, names: list[str]) -> dict[str, list[str]]:
-        """The teachers of each experiment, or of each ensemble's members, that has any."""
-        found = {}
-        for name in names:
-            members = self._config["ensembles"].get(name, [name])
-            each = [self._experiment(competition, member)["train"]["teachers"] for member in members]
-            found[name] = sorted({teacher for teachers in each for teacher in teachers})
-        return {name: teachers for name, teachers in found.items() if teachers}
-
-    def _has_validation(self, competition: str) -> bool:
-        facts = self._facts(competition)
-        return any("validation" in facts[name] for name in LAYOUTS if facts[name])
-
-    def _check(self, competition: str, name: str) -> None:
-        """Raises ConfigError unless this is an experiment, or an ensemble whose members one yardstick measures."""
-        members = self._config["ensembles"].get(name)
-        if members is None:
-            self._experiment(competition, name)
-            return
-        where = f"ensembles.{name}"
-        for member in members:
-            if member not in self._config["experiments"]:
-                raise ConfigError(f"{where}: no experiment '{member}'{instead(member, self._config['experiments'])}")
-        folds = {member: self._experiment(competition, member)["folds"] for member in members}
-        if not self._has_validation(competition) and len(set(folds.values())) > 1:
-            said = ", ".join(f"{member} {count}" for member, count in folds.items())
-            raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
+        return self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["seeds"]
 
     def _download(self, facts: Settings) -> Settings:
         """The archive and its digest, or the files that it is put together from."""
@@ -325,109 +284,25 @@ class Plan:
         }
 
     def _submit(self, wildcards: Any) -> Settings:
-        expected = self._submission(wildcards.competition)
+        expected = self._config.submission(wildcards.competition)
         if wildcards.submission != expected:
             raise ConfigError(f"{wildcards.submission}: the submission of {wildcards.competition} is {expected}")
-        zipped = self._zipped(wildcards.competition)
+        zipped = self._config.zipped(wildcards.competition)
         return {"inside": zipped[1] if zipped else None}
-
-    @cache  # noqa: B019 (the plan lives as long as its process)
-    def _facts(self, competition: str) -> Settings:
-        """The competition's file, checked, laid over what config.yaml says of the data."""
-        path = COMPETITIONS / f"{competition}.yaml"
-        if not path.is_file():
-            known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
-            raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
-        check(facts := read(path), "competition", str(path))
-        facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
-        facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
-        check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
-        archives = [facts["archive"]]
-        if competition == self._competition and self._config.get("archive"):
-            archives.insert(0, self._config["archive"])
-            facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
-        if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
-            raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
-        if isinstance(facts["archive"], dict) and facts["sha256"]:
-            raise ConfigError(f"{path}: sha256: of several files each has its own")
-        # An archive brought by hand may still be one of Kaggle's.
-        facts["kaggle"] = next((each[len(KAGGLE) :] for each in archives if str(each).startswith(KAGGLE)), None)
-        return facts
-
-    @cache  # noqa: B019 (the plan lives as long as its process)
-    def _experiment(self, competition: str, name: str) -> Settings:
-        """The complete settings of one experiment."""
-        if name not in self._config["experiments"]:
-            known = [*self._config["experiments"], *self._config["ensembles"]]
-            raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
-        settings, where = self._merged(competition, name), f"experiments.{name}"
-        check_complete(settings, "experiment", f"{where} (over defaults)")
-        if settings["backbone"] not in FAMILIES:
-            raise ConfigError(
-                f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
-            )
-        if wrong := refusal(settings["backbone"], settings["weights"]):
-            raise ConfigError(f"{where}.weights: {wrong}")
-        self._check_teachers(competition, name, settings)
-        return settings
-
-    def _merged(self, competition: str, name: str) -> Settings:
-        """The settings of one experiment, which may not be complete."""
-        below = merge(self._config["defaults"], self._facts(competition)["defaults"])
-        settings = merge(below, self._config["experiments"][name])
-        if "weights" in settings:
-            settings["weights"] = str(Path(settings["weights"]).expanduser())
-        return settings
 
     def _pretrained(self, wildcards: Any) -> tuple[str, ...]:
         """The backbone that a job builds and its weights; empty where it builds none."""
         if not hasattr(wildcards, "backbone"):
-            experiment = self._experiment(wildcards.competition, wildcards.experiment)
+            experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
             pretrained = experiment["train"]["network"] in PRETRAINED
             return (experiment["backbone"], experiment["weights"]) if pretrained else ()
-        for name in self._config["experiments"]:
+        for name in self._config.experiments:
             # Only the one that is asked for need be right.
-            settings = self._merged(wildcards.competition, name)
+            settings = self._config.merged(wildcards.competition, name)
             if {"backbone", "weights"} <= {*settings} and _folder(settings) == wildcards.backbone:
-                experiment = self._experiment(wildcards.competition, name)
+                experiment = self._config.experiment(wildcards.competition, name)
                 return experiment["backbone"], experiment["weights"]
         raise ConfigError(f"no experiment has embeddings in a folder '{wildcards.backbone}'")
-
-    def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
-        """Raises ConfigError unless each teacher leaves out what the pupil leaves out, and none teaches in a circle."""
-        where, known = f"experiments.{name}.train.teachers", self._config["experiments"]
-        if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
-            raise ConfigError(f"{where}: the network {settings['train']['network']} takes no teachers")
-        for teacher in settings["train"]["teachers"]:
-            if teacher not in known:
-                raise ConfigError(f"{where}: no experiment '{teacher}'{instead(teacher, known)}")
-            merged = self._merged(competition, teacher)
-            if merged["train"]["teachers"]:
-                raise ConfigError(f"{where}: '{teacher}' has teachers itself")
-            if merged["folds"] != settings["folds"]:
-                said = f"'{teacher}' has {merged['folds']}, {name} {settings['folds']}"
-                raise ConfigError(f"{where}: a teacher needs the same folds ({said})")
-
-    def _submission(self, competition: str) -> str:
-        """The zip's name; or the file's, with the suffix of the sample, or of the test table where there is none."""
-        if zipped := self._zipped(competition):
-            return zipped[0]
-        facts = self._facts(competition)
-        model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
-        return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
-
-    def _zipped(self, competition: str) -> tuple[str, str] | None:
-        """The names of the zip and of the file in it, where the competition wants one and the day is given."""
-        wanted = self._facts(competition)["submission"]["zip"]
-        said = dict(wanted or {})
-        if competition == self._competition:
-            said |= {key: self._config[key] for key in HANDED_IN if key in self._config}
-        if "day" not in said and "attempt" not in said:
-            return None
-        where = f"{COMPETITIONS / competition}.yaml: submission.zip"
-        if wanted is None:
-            raise ConfigError(f"{where} is missing: this competition asks for no day and no attempt")
-        return _zip_names(said, where)
 
 
 def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]:
@@ -453,24 +328,6 @@ def _fit(wildcards: Any) -> tuple[int, int | None]:
     """The seed of a fit and the fold that it leaves out, if any."""
     seed, _, fold = wildcards.fit.partition("-")
     return int(seed.removeprefix("seed")), None if fold == "all" else int(fold.removeprefix("fold"))
-
-
-def _zip_names(said: Settings, where: str) -> tuple[str, str]:
-    """The names of a zip and of the file in it."""
-    for key in HANDED_IN:
-        if key not in said:
-            raise ConfigError(f"{key} is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER")
-    team, day, attempt = (said[key] for key in HANDED_IN)
-    if attempt > said["attempts"]:
-        raise ConfigError(f"attempt: {attempt} is more than the {said['attempts']} a day that {where}.attempts allows")
-    try:
-        day = date.fromisoformat(str(day))
-    except ValueError:
-        raise ConfigError(f"day: '{day}' is not a day such as 2019-03-13") from None
-    try:
-        return f"{team}.zip", said["file"].format(day=day, attempt=attempt)
-    except (KeyError, IndexError, ValueError) as error:
-        raise ConfigError(f"{where}.file: '{said['file']}' takes {{day}} and {{attempt}} only ({error})") from None
 
 
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:

@@ -6,12 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from numpy.typing import NDArray
 
-from podium import device, training
-from podium.networks import for_any_size
-from podium.pixels import Pixels
+from podium import scratch, training
 
 STAGES = 3
 
@@ -48,27 +45,18 @@ def fit(
     `width` is the channels of the first stage; `shift` and `zoom` are shares of the side, `rotation` of a
     turn, each the most that a training photo is moved. Returns the model and a row for each epoch.
     """
-    photos, count = Pixels(parts), targets.shape[1]
-
-    def draw(some: Ints, *_: Any) -> tuple[Any, ...]:
-        return photos.read(rows[some]), targets[some]
-
-    def prepare(pixels: tf.Tensor, targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        pixels = tf.ensure_shape(pixels, [None, size, size, 3])
-        return tf.cast(pixels, tf.float32), tf.ensure_shape(targets, [None, count])
-
-    def build(policy: str) -> keras.Model:
-        network = _network(size, count, width, dropout, policy)
-        return keras.Sequential([network.input, *_augmentation(shift, rotation, zoom, flip), network])
-
-    feed = training.Feed(draw, (tf.uint8, tf.float32), prepare)
-    if precision == "auto" and not device.gpus():
-        precision = "float32"  # convolutions this small gain nothing from bfloat16 on a CPU
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
-    trained, history = training.fit(build, feed, len(rows), schedule, seed=seed, precision=precision, resume=resume)
-    probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
-    network = trained.layers[-1]
-    return for_any_size(keras.Model(network.input, probabilities(network.output)), size), history
+    return scratch.fit(
+        lambda policy: _network(size, targets.shape[1], width, dropout, policy),
+        scratch.moves(shift, rotation, zoom, flip),
+        parts,
+        rows,
+        targets,
+        schedule,
+        seed=seed,
+        precision=precision,
+        resume=resume,
+    )
 
 
 def _network(size: int, count: int, width: int, dropout: float, policy: str) -> keras.Model:
@@ -91,12 +79,3 @@ def _network(size: int, count: int, width: int, dropout: float, policy: str) -> 
 def _conv(x: Any, channels: int, policy: str) -> Any:
     x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=policy)(x)
     return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(dtype=policy)(x))
-
-
-def _augmentation(shift: float, rotation: float, zoom: float, flip: bool) -> list[keras.Layer]:
-    layers: list[keras.Layer] = [
-        keras.layers.RandomTranslation(shift, shift, fill_mode="nearest"),
-        keras.layers.RandomRotation(rotation, fill_mode="nearest"),
-        keras.layers.RandomZoom(zoom, fill_mode="nearest"),
-    ]
-    return layers + [keras.layers.RandomFlip("horizontal")] * flip

@@ -1,0 +1,166 @@
+"""The config, checked: the facts of each competition and the complete settings of each experiment. No TensorFlow.
+
+Only this module and `plan` know it.
+"""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from podium.backbones import FAMILIES, refusal
+from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
+
+COMPETITIONS = Path("config/competitions")
+LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
+EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
+DATA_BLOCKS = ("index", "split")
+OVERRIDABLE = ("run", *DATA_BLOCKS)
+HANDED_IN = ("team", "day", "attempt")  # what a zip to hand in is named by
+KAGGLE = "kaggle:"
+
+
+class Config:
+    """config.yaml with the competitions' files; raises ConfigError, in one line that names file and key."""
+
+    def __init__(self, config: Settings, given: Settings) -> None:
+        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
+        check(config, "config", "config/config.yaml")
+        check_complete(config["device"], "device", "config/config.yaml: device")
+        for name in set(config["ensembles"]) & set(config["experiments"]):
+            raise ConfigError(f"ensembles.{name}: there is an experiment of this name")
+        self._config, self._given = config, given
+        self.competition: str = config["competition"]
+        self.device: Settings = config["device"]
+        self.ensembles: dict[str, list[str]] = config["ensembles"]
+        self.experiments: Settings = config["experiments"]
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def facts(self, competition: str) -> Settings:
+        """The competition's file, checked, laid over what config.yaml says of the data."""
+        path = COMPETITIONS / f"{competition}.yaml"
+        if not path.is_file():
+            known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
+            raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
+        check(facts := read(path), "competition", str(path))
+        facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
+        facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
+        check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
+        archives = [facts["archive"]]
+        if competition == self.competition and self._config.get("archive"):
+            archives.insert(0, self._config["archive"])
+            facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
+        if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
+            raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
+        if isinstance(facts["archive"], dict) and facts["sha256"]:
+            raise ConfigError(f"{path}: sha256: of several files each has its own")
+        # An archive brought by hand may still be one of Kaggle's.
+        facts["kaggle"] = next((each[len(KAGGLE) :] for each in archives if str(each).startswith(KAGGLE)), None)
+        return facts
+
+    def has_validation(self, competition: str) -> bool:
+        """Whether there are labelled validation photos."""
+        facts = self.facts(competition)
+        return any("validation" in facts[name] for name in LAYOUTS if facts[name])
+
+    def check_experiment(self, competition: str, name: str) -> None:
+        """Raises ConfigError unless this is an experiment, or an ensemble whose members one yardstick measures."""
+        members = self.ensembles.get(name)
+        if members is None:
+            self.experiment(competition, name)
+            return
+        where = f"ensembles.{name}"
+        for member in members:
+            if member not in self.experiments:
+                raise ConfigError(f"{where}: no experiment '{member}'{instead(member, self.experiments)}")
+        folds = {member: self.experiment(competition, member)["folds"] for member in members}
+        if not self.has_validation(competition) and len(set(folds.values())) > 1:
+            said = ", ".join(f"{member} {count}" for member, count in folds.items())
+            raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def experiment(self, competition: str, name: str) -> Settings:
+        """The complete settings of one experiment."""
+        if name not in self.experiments:
+            known = [*self.experiments, *self.ensembles]
+            raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
+        settings, where = self.merged(competition, name), f"experiments.{name}"
+        check_complete(settings, "experiment", f"{where} (over defaults)")
+        if settings["backbone"] not in FAMILIES:
+            raise ConfigError(
+                f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
+            )
+        if wrong := refusal(settings["backbone"], settings["weights"]):
+            raise ConfigError(f"{where}.weights: {wrong}")
+        self._check_teachers(competition, name, settings)
+        return settings
+
+    def merged(self, competition: str, name: str) -> Settings:
+        """The settings of one experiment, which may not be complete."""
+        below = merge(self._config["defaults"], self.facts(competition)["defaults"])
+        settings = merge(below, self.experiments[name])
+        if "weights" in settings:
+            settings["weights"] = str(Path(settings["weights"]).expanduser())
+        return settings
+
+    def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
+        """Raises ConfigError unless each teacher leaves out what the pupil leaves out, and none teaches in a circle."""
+        where, known = f"experiments.{name}.train.teachers", self.experiments
+        if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
+            raise ConfigError(f"{where}: the network {settings['train']['network']} takes no teachers")
+        for teacher in settings["train"]["teachers"]:
+            if teacher not in known:
+                raise ConfigError(f"{where}: no experiment '{teacher}'{instead(teacher, known)}")
+            merged = self.merged(competition, teacher)
+            if merged["train"]["teachers"]:
+                raise ConfigError(f"{where}: '{teacher}' has teachers itself")
+            if merged["folds"] != settings["folds"]:
+                said = f"'{teacher}' has {merged['folds']}, {name} {settings['folds']}"
+                raise ConfigError(f"{where}: a teacher needs the same folds ({said})")
+
+    def teachers(self, competition: str, names: list[str]) -> dict[str, list[str]]:
+        """The teachers of each experiment, or of each ensemble's members, that has any."""
+        found = {}
+        for name in names:
+            members = self.ensembles.get(name, [name])
+            each = [self.experiment(competition, member)["train"]["teachers"] for member in members]
+            found[name] = sorted({teacher for teachers in each for teacher in teachers})
+        return {name: teachers for name, teachers in found.items() if teachers}
+
+    def submission(self, competition: str) -> str:
+        """The zip's name; or the file's, with the suffix of the sample, or of the test table where there is none."""
+        if zipped := self.zipped(competition):
+            return zipped[0]
+        facts = self.facts(competition)
+        model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
+        return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
+
+    def zipped(self, competition: str) -> tuple[str, str] | None:
+        """The names of the zip and of the file in it, where the competition wants one and the day is given."""
+        wanted = self.facts(competition)["submission"]["zip"]
+        said = dict(wanted or {})
+        if competition == self.competition:
+            said |= {key: self._config[key] for key in HANDED_IN if key in self._config}
+        if "day" not in said and "attempt" not in said:
+            return None
+        where = f"{COMPETITIONS / competition}.yaml: submission.zip"
+        if wanted is None:
+            raise ConfigError(f"{where} is missing: this competition asks for no day and no attempt")
+        return _zip_names(said, where)
+
+
+def _zip_names(said: Settings, where: str) -> tuple[str, str]:
+    """The names of a zip and of the file in it."""
+    for key in HANDED_IN:
+        if key not in said:
+            raise ConfigError(f"{key} is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER")
+    team, day, attempt = (said[key] for key in HANDED_IN)
+    if attempt > said["attempts"]:
+        raise ConfigError(f"attempt: {attempt} is more than the {said['attempts']} a day that {where}.attempts allows")
+    try:
+        day = date.fromisoformat(str(day))
+    except ValueError:
+        raise ConfigError(f"day: '{day}' is not a day such as 2019-03-13") from None
+    try:
+        return f"{team}.zip", said["file"].format(day=day, attempt=attempt)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ConfigError(f"{where}.file: '{said['file']}' takes {{day}} and {{attempt}} only ({error})") from None
