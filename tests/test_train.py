@@ -54,6 +54,7 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
         [],
         folder / "model.keras",
         folder / "history.csv",
+        folder / "events.out.tfevents.history",
         network="head",
         fold=fold,
         seed=0,
@@ -162,11 +163,11 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     said[1, 2] = [0.0, 0.0, 1.0]  # of test photo 5 the other teacher says something else
     for number, probabilities in enumerate(said):
         Predictions(keys, LABELS, probabilities).write(folder / f"{number}.csv")
-    names = ["train-0.npz", "index.csv", "folds.csv", "0.csv", "1.csv", "model.keras", "history.csv"]
-    part, index, folds, *teachers, model, history = (folder / name for name in names)
+    names = ["train-0.npz", "index.csv", "folds.csv", "0.csv", "1.csv", "model.keras", "history.csv", "events"]
+    part, index, folds, *teachers, model, history, events = (folder / name for name in names)
     options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
     with pytest.raises(InterruptedError):
-        train([part], index, folds, teachers, model, history, network="cnn", **options)
+        train([part], index, folds, teachers, model, history, events, network="cnn", **options)
     # Fold 1 left out are 3, 4, 5, 15, 16 and 17 of 24 training photos; 4 validation photos stand behind these.
     labelled = [number for number in range(24) if number // 3 % 4 != 1]
     assert given["rows"].tolist() == [*labelled, 3, 4, 24 + 1, 24 + 4 + 5]
@@ -192,6 +193,6 @@ def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> No
     for name, path in files.items():
         command += [f"--{name.removesuffix('.csv')}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
-    command += ["--sharpness", "1", "--teachers"]
+    command += ["--sharpness", "1", "--teachers", "--events", folder / "events.out.tfevents.again"]
     subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)
     np.testing.assert_allclose(head._weights(folder / "again.keras")[0], kernel, atol=1e-3)

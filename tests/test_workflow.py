@@ -106,6 +106,7 @@ def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple
     folder = project / RESULTS / "whole"
     assert sorted(path.name for path in folder.glob("seed*")) == ["seed0-all"]
     assert sorted(path.name for path in (folder / "seed0-all").iterdir()) == [
+        "events.out.tfevents.history",
         "history.csv",
         "model.keras",
         "predictions.csv",

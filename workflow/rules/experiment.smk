@@ -16,6 +16,7 @@ rule train:
     output:
         model="results/{competition}/{experiment}/{fit}/model.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",
+        events="results/{competition}/{experiment}/{fit}/events.out.tfevents.history",
     log:
         "logs/{competition}/{experiment}/train-{fit}.log",
     conda:

@@ -22,6 +22,7 @@ def train(
     teachers: list[Path],
     model: Output,
     history: Output,
+    events: Output,
     *,
     network: str,
     fold: int | None,
@@ -34,12 +35,14 @@ def train(
     """Fit one network, on all training photos or leaving one fold out.
 
     `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
-    the network's own settings. `history` is a table of how the fit went. On a CPU two fits of one seed are the
-    same anyway; on a GPU with `deterministic` only.
+    the network's own settings. `history` is a table of how the fit went, `events` the same for TensorBoard. On a
+    CPU two fits of one seed are the same anyway; on a GPU with `deterministic` only.
 
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then hold their splits behind the training photos. Source: Lee, "Pseudo-label", 2013.
     """
+    from podium import events as tensorboard
+
     if deterministic:
         from podium import device
 
@@ -57,6 +60,7 @@ def train(
     fitted, progress = fit(parts, rows, targets, groups, seed=seed + (fold or 0), resume=resume, **options)
     save(fitted, labels, model)
     write_csv(history, progress)
+    tensorboard.write(events, progress)
 
 
 def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[NDArray[np.int64], Floats]:
