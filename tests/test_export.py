@@ -19,7 +19,16 @@ from predict import predict
 SIZE = 24
 LABELS = ["NA", "a,b", "crème", "d"]
 CNN = {"size": SIZE, "precision": "float32", "epochs": 2, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
-CNN |= {"label_smoothing": 0.0, "dropout": 0.1, "width": 8, "shift": 0.1, "rotation": 0.0, "zoom": 0.0, "flip": False}
+CNN |= {
+    "label_smoothing": 0.0,
+    "dropout": 0.1,
+    "width": 8,
+    "shift": 0.1,
+    "rotation": 0.0,
+    "zoom": 0.0,
+    "flip": False,
+    "noise": 0.0,
+}
 
 
 def exported(folder: Path, name: str) -> Path:
@@ -38,7 +47,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels.write(folder / "train-0.npy", (8, SIZE, SIZE, 3), decoded[:8])
     pixels.write(folder / "test-0.npy", (8, SIZE, SIZE, 3), decoded[8:])
     rows = np.arange(8)
-    model, _ = cnn.fit([folder / "train-0.npy"], rows, rows % 4, rows, 4, seed=1, resume=folder / "resume", **CNN)
+    model, _ = cnn.fit(
+        [folder / "train-0.npy"],
+        rows,
+        np.eye(4, dtype=np.float32)[rows % 4],
+        rows,
+        seed=1,
+        resume=folder / "resume",
+        **CNN,
+    )
     save(model, LABELS, folder / "model.keras")
     splits, labels = np.repeat(["train", "test"], 8), [*LABELS * 2, *[""] * 8]
     index = pd.DataFrame({"id": [f"{number}.jpg" for number in range(16)], "label": labels, "split": splits})

@@ -245,6 +245,7 @@ SETTINGS = {
     "deterministic": (CONFIG, top("device", deterministic=True), FITS),
     "threads": (CONFIG, top("device", threads=1), set()),
     "GPU memory": (CONFIG, top("device", gpu_memory=1024), set()),
+    "robustness": (CONFIG, default("robustness", noise=[0.3]), set()),
     "members": (CONFIG, top("ensembles", both=["cnn", "linear"]), BLEND),
     "another member": (CONFIG, top("ensembles", both=["linear", "cnn", "whole"]), BLEND),
     "another ensemble": (CONFIG, top("ensembles", more=["linear", "cnn"]), set()),
@@ -349,6 +350,18 @@ def test_a_pupil_trains_on_what_its_teachers_label_and_every_page_says_so(finish
     finally:
         (project / CONFIG).write_text(before)
         snakemake(project, "--cores", "all", *ARCHIVE)
+
+
+def test_robustness_is_measured_where_it_is_asked_for(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    said = snakemake(project, "--cores", "all", str(RESULTS / "linear/robustness.csv"), *ARCHIVE)
+    assert "[robustness pets linear] none 0: accuracy " in said
+    found = pd.read_csv(project / RESULTS / "linear/robustness.csv").set_index(["corruption", "level"])
+    board = pd.read_csv(project / RESULTS / "leaderboard.csv").set_index("experiment")
+    assert found.accuracy["none", 0] == pytest.approx(board.validation_accuracy["linear"])
+    assert len(found) == 1 + 4 * 4
+    refused = snakemake(project, "--dry-run", str(RESULTS / "both/robustness.csv"), *ARCHIVE, fails=True)
+    assert "podium: both: an ensemble has no model; ask for one of its members" in refused
 
 
 def test_a_zip_is_made_anew_for_another_attempt_alone(finished: tuple[Path, str]) -> None:

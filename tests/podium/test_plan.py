@@ -462,6 +462,22 @@ def test_a_pupil_reads_what_its_teachers_fits_predicted_who_left_out_the_same(pr
     assert files(one, "seed0-fold0") == (predictions("fold0"), ["train-0"])  # only the fold left out was predicted
 
 
+def test_robustness_takes_the_fits_and_the_photos_that_judge(project: Path) -> None:
+    def asked(one: Plan) -> tuple[list[str], list[str], list[int | None]]:
+        models = [path.removeprefix("results/pets/linear/") for path in one.models(job())]
+        parts = [Path(path).stem for path in one.judging(job())]
+        return models, parts, one.settings("robustness", job())["left_out"]
+
+    assert asked(plan(with_folds(0))) == (["seed0-all/model.keras"], ["validation-0"], [None])
+    folds = [f"seed0-fold{fold}/model.keras" for fold in range(2)]
+    assert asked(plan(with_folds(2))) == (folds, ["validation-0"], [0, 1])
+    without_validation(project)
+    assert asked(plan(with_folds(0))) == (["seed0-fold0/model.keras"], ["train-0"], [0])
+    assert asked(plan(with_folds(2))) == (folds, ["train-0"], [0, 1])
+    with pytest.raises(ConfigError, match="mix: an ensemble has no model"):
+        plan(ensemble("cnn", "linear")).models(job(experiment="mix"))
+
+
 def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
     return lambda config: config.update(run=["mix"], ensembles={"mix": list(members), "other.one": ["linear", "cnn"]})
 

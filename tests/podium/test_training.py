@@ -24,10 +24,10 @@ COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "l
 COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}
 # Everything that is drawn at random is switched on.
 OPTIONS: dict[str, dict[str, Any]] = {
-    "cnn": COMMON | {"width": 4, "shift": 0.1, "rotation": 0.05, "zoom": 0.1, "flip": True},
+    "cnn": COMMON | {"width": 4, "shift": 0.1, "rotation": 0.05, "zoom": 0.1, "flip": True, "noise": 0.1},
     "finetune": COMMON
     | {"backbone": "efficientnet_lite0", "sizes": [32], "frozen": 10, "area": [0.3, 1.0], "rotation": 0.1}
-    | {"light": 0.4, "colour": 0.1, "mixup": 0.5, "cutmix": 0.5},
+    | {"light": 0.4, "colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "noise": 0.1},
 }
 # The epochs at whose end the process is killed, before or after its state is kept.
 KILLS = {"cnn": [(1, "before"), (3, "after"), (4, "after")], "finetune": [(1, "after")]}

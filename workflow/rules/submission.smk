@@ -5,7 +5,9 @@
 #
 #   train -> export
 #
-# `upload` and `export` run only when they are asked for.
+#   models -> robustness
+#
+# `upload`, `export` and `robustness` run only when they are asked for.
 
 
 rule evaluate:
@@ -107,3 +109,27 @@ rule export:
         code=plan.code("export"),
     script:
         "../scripts/export.py"
+
+
+rule robustness:
+    """Score one experiment on photos that are spoilt more and more."""
+    input:
+        models=plan.models,
+        parts=plan.judging,
+        index="data/{competition}/index.csv",
+        folds=plan.folds,
+    output:
+        robustness="results/{competition}/{experiment}/robustness.csv",
+    log:
+        "logs/{competition}/{experiment}/robustness.log",
+    conda:
+        "../envs/podium.yaml"
+    threads: plan.cores(workflow.cores)
+    resources:
+        gpu=plan.gpus,
+        gpu_memory=plan.gpu_memory,
+    params:
+        settings=lambda w: plan.settings("robustness", w),
+        code=plan.code("robustness"),
+    script:
+        "../scripts/robustness.py"

@@ -1,10 +1,9 @@
 """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
 
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from podium.networks import saved_classes
 from podium.step import Output, log, run
 
 VERSION = "1"  # TensorFlow Serving looks for numbers below the folder that it is given
@@ -21,9 +20,11 @@ def export(model: Path, weights: Output, served: Output) -> None:
     import keras
     import tensorflow as tf
 
+    from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
+
     network = keras.models.load_model(model)
     network.save_weights(weights)
-    pixels, encoded = _endpoints(network, _classes(model))
+    pixels, encoded = _endpoints(network, saved_classes(model))
     module = tf.Module()
     module.kept = [variable.value for variable in network.weights]  # Keras's own ExportArchive keeps them in a set
     signatures = {
@@ -33,11 +34,6 @@ def export(model: Path, weights: Output, served: Output) -> None:
     tf.saved_model.save(module, served / VERSION, signatures)
     (served / VERSION / "fingerprint.pb").unlink()  # a random number, which no reader needs
     log.info("a SavedModel of %d classes", network.output_shape[-1])
-
-
-def _classes(model: Path) -> list[str]:
-    with zipfile.ZipFile(model) as archive:
-        return json.loads(archive.read("metadata.json"))["classes"]
 
 
 def _endpoints(network: Any, classes: list[str]) -> tuple[Any, Any]:

@@ -20,7 +20,7 @@ OPTIONS = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE
 OPTIONS |= {"precision": "float32"}
 OPTIONS |= {"batch": 8, "learning_rate": 0.002, "weight_decay": 0.02, "label_smoothing": 0.1, "dropout": 0.2}
 OPTIONS |= {"frozen": 30, "area": [0.3, 1.0], "rotation": 0.1, "light": 0.3, "colour": 0.1}
-OPTIONS |= {"mixup": 0.0, "cutmix": 0.0}
+OPTIONS |= {"mixup": 0.0, "cutmix": 0.0, "noise": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +128,7 @@ def cuts(part: Path, **options: Any) -> finetune._Cuts:
         "colour": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
+        "noise": 0.0,
     }
     return finetune._Cuts(pixels.Pixels([part]), ROWS, np.eye(COUNT, dtype=np.float32), 6, **{**still, **options})
 
@@ -181,6 +182,19 @@ def test_crops_stay_inside_the_photo_and_within_the_bounds_of_their_area(part: P
     assert abs((a < 0).mean() - 0.5) < 2 / np.sqrt(len(a))
 
 
+def test_noise_is_added_anew_in_each_step_and_the_same_for_each_seed(part: Path) -> None:
+    made, without = cuts(part, noise=0.1), cuts(part)
+    first, again, other = (
+        made.prepare(*map(tf.constant, made.draw(ROWS, np.random.default_rng(seed), 0)))[0].numpy()
+        for seed in (0, 0, 1)
+    )
+    plain = without.prepare(*map(tf.constant, without.draw(ROWS, np.random.default_rng(0), 0)))[0].numpy()
+    np.testing.assert_array_equal(first, again)
+    assert (first - plain).mean() == pytest.approx(0, abs=0.5)
+    assert (first - plain).std() == pytest.approx(25.5, rel=0.02)
+    assert np.corrcoef((first - plain).ravel(), (other - plain).ravel())[0, 1] < 0.9
+
+
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10**6), side=st.sampled_from([32, 37, 48]), alpha=st.sampled_from([0.2, 1.0]))
 def test_the_target_of_a_cutmix_is_the_share_of_pixels_that_were_replaced(
@@ -188,10 +202,10 @@ def test_the_target_of_a_cutmix_is_the_share_of_pixels_that_were_replaced(
 ) -> None:
     """Photos of one colour each, so that every pixel tells whose it is, to a level of grey."""
     made = cuts(part, sizes=[side], cutmix=alpha)
-    _, _, transforms, gains, region, weight, targets = made.draw(ROWS, np.random.default_rng(seed), 0)
+    _, _, transforms, gains, region, *rest = made.draw(ROWS, np.random.default_rng(seed), 0)
     colours = np.arange(COUNT, dtype=np.uint8) * 10
     plain = np.broadcast_to(colours[:, None, None, None], (COUNT, SIZE, SIZE, 3))
-    given = [tf.constant(each) for each in (plain, np.int32(side), transforms, gains, region, weight, targets)]
+    given = [tf.constant(each) for each in (plain, np.int32(side), transforms, gains, region, *rest)]
     batch, mixed = (each.numpy() for each in made.prepare(*given))
     replaced = np.abs(batch[:, :, :, 0] - colours[::-1, None, None]) < 2
     assert (replaced | (np.abs(batch[:, :, :, 0] - colours[:, None, None]) < 2)).all()
@@ -267,8 +281,9 @@ def test_a_turned_crop_shows_what_tensorflow_s_own_cut_shows_about_its_centre(pa
     stored[0], stored[1] = smooth[:, None, None], smooth[None, :, None]
     boxes = np.array([[0.1, 0.2, 0.7, 0.9], [0.1, 0.9, 0.7, 0.2]])
     made = cuts(part)
-    neutral = (np.ones((2, 4), np.float32), np.zeros(4, np.float32), np.float32(0), np.eye(2, COUNT, dtype=np.float32))
+    neutral = (np.ones((2, 4), np.float32), np.zeros(4, np.float32), np.float32(0), np.zeros(2, np.int32))
+    targets = np.eye(2, COUNT, dtype=np.float32)
     transforms = views.transforms(boxes, np.zeros(2), SIZE, 32)
-    batch = made.prepare(*map(tf.constant, (stored, np.int32(32), transforms, *neutral)))[0].numpy()
+    batch = made.prepare(*map(tf.constant, (stored, np.int32(32), transforms, *neutral, targets)))[0].numpy()
     expected = tf.image.crop_and_resize(stored, boxes.astype(np.float32), [0, 1], [32, 32]).numpy()
     assert np.abs(batch - expected).max() < 255 / SIZE * 1.5

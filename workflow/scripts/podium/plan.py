@@ -59,6 +59,7 @@ class Plan:
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
+            "robustness": lambda: self._robustness(wildcards),
             "ask": lambda: {
                 "tables": facts["tables"],
                 **asked,
@@ -202,6 +203,21 @@ class Plan:
         folder = f"results/{wildcards.competition}/{wildcards.experiment}"
         return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
 
+    def models(self, wildcards: Any) -> list[str]:
+        """The models of the fits that the yardstick judges."""
+        if wildcards.experiment in self._config.ensembles:
+            raise ConfigError(f"{wildcards.experiment}: an ensemble has no model; ask for one of its members")
+        folders = [str(Path(path).parent) for path in self.fits(wildcards)]
+        alone = not self._config.has_validation(wildcards.competition)
+        return [f"{folder}/model.keras" for folder in folders if not (alone and folder.endswith("-all"))]
+
+    def judging(self, wildcards: Any) -> list[str]:
+        """The pixels of the photos that judge."""
+        size = self._config.experiment(wildcards.competition, wildcards.experiment)["size"]
+        shards = self._config.facts(wildcards.competition)["index"]["shards"]
+        split = "validation" if self._config.has_validation(wildcards.competition) else "train"
+        return [f"data/{wildcards.competition}/{size}px/{split}-{shard}.npy" for shard in range(shards)]
+
     def scores(self, wildcards: Any) -> list[str]:
         run = self._config.facts(wildcards.competition)["run"]
         return [f"results/{wildcards.competition}/{name}/scores.json" for name in run]
@@ -269,6 +285,15 @@ class Plan:
         judging = ["validation"] if self._config.has_validation(wildcards.competition) else []
         return own if alone and fold is not None else [*own, *judging, "test"]
 
+    def _robustness(self, wildcards: Any) -> Settings:
+        experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
+        return {
+            "split": "validation" if self._config.has_validation(wildcards.competition) else "train",
+            "left_out": [_left_out(Path(model).parent.name) for model in self.models(wildcards)],
+            **experiment["predict"],
+            "corruptions": experiment["robustness"],
+        }
+
     def _seeds(self, wildcards: Any) -> list[int]:
         if wildcards.experiment in self._config.ensembles:
             return []
@@ -326,8 +351,13 @@ def _folder(experiment: Settings) -> str:
 
 def _fit(wildcards: Any) -> tuple[int, int | None]:
     """The seed of a fit and the fold that it leaves out, if any."""
-    seed, _, fold = wildcards.fit.partition("-")
-    return int(seed.removeprefix("seed")), None if fold == "all" else int(fold.removeprefix("fold"))
+    seed = wildcards.fit.partition("-")[0]
+    return int(seed.removeprefix("seed")), _left_out(wildcards.fit)
+
+
+def _left_out(fit: str) -> int | None:
+    fold = fit.partition("-")[2]
+    return None if fold == "all" else int(fold.removeprefix("fold"))
 
 
 def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:

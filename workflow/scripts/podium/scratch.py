@@ -57,11 +57,15 @@ def fit(
     return for_any_size(keras.Model(network.input, probabilities(network.output)), photos.size), history
 
 
-def moves(shift: float, rotation: float, zoom: float, flip: bool) -> list[keras.Layer]:
-    """Layers that move a photo: `shift` and `zoom` by shares of its side, `rotation` of a turn, each the most."""
+def augmentation(shift: float, rotation: float, zoom: float, flip: bool, noise: float) -> list[keras.Layer]:
+    """Layers that move a photo, `shift` and `zoom` by shares of its side and `rotation` of a turn, each the most.
+
+    `noise` is the standard deviation of white Gaussian noise, as a share of white.
+    """
     layers: list[keras.Layer] = [
         keras.layers.RandomTranslation(shift, shift, fill_mode="nearest"),
         keras.layers.RandomRotation(rotation, fill_mode="nearest"),
         keras.layers.RandomZoom(zoom, fill_mode="nearest"),
     ]
-    return layers + [keras.layers.RandomFlip("horizontal")] * flip
+    layers += [keras.layers.RandomFlip("horizontal")] * flip
+    return layers + ([keras.layers.GaussianNoise(255 * noise)] if noise else [])

@@ -100,9 +100,23 @@ def fit(
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
     """Probabilities float32 [n, classes] of these rows of the pixels, averaged over the views."""
+    return average(load(model), Pixels(parts), rows, views)
+
+
+def load(model: Path) -> keras.Model:
+    """What stands behind the resize of a saved model: stored photos have its size."""
     device.gpus()
-    photos = Pixels(parts)
-    network = keras.models.load_model(model).layers[-1]  # behind the resize: stored photos have its size
+    return keras.models.load_model(model).layers[-1]
+
+
+def average(
+    network: keras.Model,
+    photos: Pixels,
+    rows: Ints,
+    views: list[str],
+    change: Callable[[NDArray[np.uint8], Ints], NDArray[np.uint8]] | None = None,
+) -> Floats:
+    """The same of a network that is loaded; each batch of photos goes through `change`, with its rows, before."""
 
     @tf.function(reduce_retracing=True)
     def probabilities(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
@@ -112,7 +126,8 @@ def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Flo
 
     found = []
     with Progress(len(rows), "photos") as progress:
-        for some, batch in photos.batches(rows, max(1, PREDICT_PIXELS // photos.size**2)):
+        for some, stored in photos.batches(rows, max(1, PREDICT_PIXELS // photos.size**2)):
+            batch = change(stored, some) if change else stored
             found.append(np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0))
             progress.update(len(some))
     return np.concatenate(found)

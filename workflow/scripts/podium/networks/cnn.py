@@ -39,16 +39,17 @@ def fit(
     rotation: float,
     zoom: float,
     flip: bool,
+    noise: float,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
 
-    `width` is the channels of the first stage; `shift` and `zoom` are shares of the side, `rotation` of a
-    turn, each the most that a training photo is moved. Returns the model and a row for each epoch.
+    `width` is the channels of the first stage; the others are those of `Schedule` and of
+    `scratch.augmentation`. Returns the model and a row for each epoch.
     """
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
     return scratch.fit(
         lambda policy: _network(size, targets.shape[1], width, dropout, policy),
-        scratch.moves(shift, rotation, zoom, flip),
+        scratch.augmentation(shift, rotation, zoom, flip, noise),
         parts,
         rows,
         targets,

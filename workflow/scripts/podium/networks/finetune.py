@@ -49,6 +49,7 @@ def fit(
     colour: float,
     mixup: float,
     cutmix: float,
+    noise: float,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
 
@@ -56,6 +57,7 @@ def fit(
     the first `frozen` convolutions stay as they are. Returns the model and a row for each epoch.
     """
     strengths = {"area": area, "rotation": rotation, "light": light, "colour": colour, "mixup": mixup, "cutmix": cutmix}
+    strengths["noise"] = noise
     count = targets.shape[1]
     cuts = _Cuts(Pixels(parts), rows, targets, epochs, sizes, **strengths)
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing, CLIP)
@@ -85,13 +87,14 @@ class _Cuts:
         self.epochs, self.sizes = epochs, sizes
         self.area, self.rotation = strengths["area"], strengths["rotation"]
         self.light, self.colour = strengths["light"], strengths["colour"]
+        self.noise = strengths["noise"]
         self.mixes = [(kind, strengths[kind]) for kind in ("mixup", "cutmix") if strengths[kind]]
 
     def feed(self) -> training.Feed:
-        return training.Feed(self.draw, (tf.uint8, tf.int32, *[tf.float32] * 5), self.prepare)
+        return training.Feed(self.draw, (tf.uint8, tf.int32, *[tf.float32] * 4, tf.int32, tf.float32), self.prepare)
 
     def draw(self, some: Ints, random: np.random.Generator, epoch: int) -> tuple[Any, ...]:
-        """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, and targets."""
+        """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, a seed, targets."""
         side = self.sizes[epoch * len(self.sizes) // self.epochs]
         boxes = np.array([views.crop(random, *self.area) for _ in some])
         turns = random.uniform(-self.rotation, self.rotation, len(some))
@@ -106,11 +109,12 @@ class _Cuts:
             transforms,
             gains,
             *self._mix(random),
+            random.integers(2**31, size=2, dtype=np.int32),
             self.targets[some],
         )
 
     def prepare(
-        self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
+        self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, seed: Any, targets: Any
     ) -> Any:
         cut = tf.raw_ops.ImageProjectiveTransformV3(
             images=tf.ensure_shape(pixels, [None, None, None, 3]),
@@ -129,6 +133,8 @@ class _Cuts:
             mixed = share * _inside(region, side)
             cut += (tf.reverse(cut, [0]) - cut) * mixed
             targets += (tf.reverse(targets, [0]) - targets) * tf.reduce_mean(mixed)
+        if self.noise:
+            cut += tf.random.stateless_normal(tf.shape(cut), tf.ensure_shape(seed, [2]), stddev=255 * self.noise)
         return tf.ensure_shape(cut, [None, None, None, 3]), targets
 
     def _mix(self, random: np.random.Generator) -> tuple[NDArray[np.float32], np.float32]:

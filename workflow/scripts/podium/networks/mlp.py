@@ -36,15 +36,16 @@ def fit(
     rotation: float,
     zoom: float,
     flip: bool,
+    noise: float,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
 
-    `layers` are the units of each hidden layer; `shift` and `zoom` are shares of the side, `rotation` of a turn,
-    each the most that a training photo is moved. Returns the model and a row for each epoch.
+    `layers` are the units of each hidden layer; the others are those of `Schedule` and of
+    `scratch.augmentation`. Returns the model and a row for each epoch.
     """
     return scratch.fit(
         lambda policy: _network(size, targets.shape[1], layers, dropout, policy),
-        scratch.moves(shift, rotation, zoom, flip),
+        scratch.augmentation(shift, rotation, zoom, flip, noise),
         parts,
         rows,
         targets,

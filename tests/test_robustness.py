@@ -1,0 +1,90 @@
+"""Spoilt photos are scored as the same photos are that were stored spoilt."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SUBJECTS, photo
+
+from podium import corruptions, images, pixels
+from podium.networks import cnn, save
+from podium.tables import write_csv
+from robustness import robustness
+
+SIZE = 24
+LABELS = sorted(SUBJECTS)
+CNN = {"size": SIZE, "precision": "float32", "epochs": 25, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.01}
+CNN |= {
+    "label_smoothing": 0.0,
+    "dropout": 0.0,
+    "width": 8,
+    "shift": 0.0,
+    "rotation": 0.0,
+    "zoom": 0.0,
+    "flip": False,
+    "noise": 0.0,
+}
+CORRUPTIONS = {"noise": [0.05, 3.0], "blur": [], "brightness": [1.0]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small networks, each fitted on one of two folds of 24 photos of four subjects; eight photos judge."""
+    folder = tmp_path_factory.mktemp("robustness")
+    decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in LABELS]
+    pixels.write(folder / "train-0.npy", (24, SIZE, SIZE, 3), decoded[:24])
+    pixels.write(folder / "validation-0.npy", (8, SIZE, SIZE, 3), decoded[24:])
+    rows, folds = np.arange(24), np.arange(24) // 4 % 2
+    for fold in range(2):
+        fitted = rows[folds != fold]
+        targets = np.eye(4, dtype=np.float32)[fitted % 4]
+        model, _ = cnn.fit([folder / "train-0.npy"], fitted, targets, fitted, seed=0, resume=folder / str(fold), **CNN)
+        save(model, LABELS, folder / f"{fold}.keras")
+    index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8, "label": LABELS * 8})
+    index["id"] = index["digest"] = [f"{number}.jpg" for number in range(32)]
+    write_csv(folder / "index.csv", index)
+    write_csv(folder / "folds.csv", pd.DataFrame({"fold": folds}))
+    return folder
+
+
+def scored(folder: Path, split: str) -> pd.DataFrame:
+    robustness(
+        [folder / "0.keras", folder / "1.keras"],
+        [folder / f"{split}-0.npy"],
+        folder / "index.csv",
+        folder / "folds.csv",
+        folder / "robustness.csv",
+        split=split,
+        left_out=[0, 1],
+        views=["plain"],
+        corruptions=CORRUPTIONS,
+    )
+    return pd.read_csv(folder / "robustness.csv").set_index(["corruption", "level"])
+
+
+def by_hand(folder: Path, part: Path, out_of_fold: bool) -> float:
+    """The accuracy of the two networks on these pixels."""
+    folds = pd.read_csv(folder / "folds.csv").fold.to_numpy()
+    rows = np.arange(len(pixels.Pixels([part])))
+    each = [cnn.predict(folder / f"{fold}.keras", [part], rows, ["plain"]) for fold in range(2)]
+    found = np.where(folds[:, None] == 0, *each) if out_of_fold else np.mean(each, axis=0)
+    return float((found.argmax(1) == rows % 4).mean())
+
+
+@pytest.mark.parametrize("split", ["validation", "train"])
+def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, split: str, tmp_path: Path) -> None:
+    found, part = scored(folder, split), folder / f"{split}-0.npy"
+    assert list(found.index) == [("none", 0), ("noise", 0.05), ("noise", 3.0), ("brightness", 1.0)]
+    assert set(found.yardstick) == {"out_of_fold" if split == "train" else "validation"}
+    stored = pixels.Pixels([part])
+    photos = stored.read(range(len(stored)))
+    assert set(found.photos) == {len(photos)}
+    assert found.accuracy["none", 0] == pytest.approx(by_hand(folder, part, split == "train"))
+    for level in CORRUPTIONS["noise"]:
+        spoilt = corruptions.corrupt("noise", level, photos, np.arange(len(photos)))
+        pixels.write(tmp_path / "spoilt.npy", spoilt.shape, list(spoilt))
+        expected = by_hand(folder, tmp_path / "spoilt.npy", split == "train")
+        assert found.accuracy["noise", level] == pytest.approx(expected)
+    assert found.accuracy["none", 0] == found.accuracy["brightness", 1.0]
+    assert found.accuracy["none", 0] > found.accuracy["noise", 3.0]

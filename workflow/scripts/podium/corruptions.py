@@ -1,0 +1,50 @@
+"""What may be wrong with photos: ways to spoil them, each at any level. No TensorFlow.
+
+Kinds as in Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions", 2019; a level
+here is what it says of itself, not a step from 1 to 5.
+"""
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+
+Photos = NDArray[np.uint8]
+
+
+def corrupt(kind: str, level: float, photos: Photos, rows: NDArray[np.int64]) -> Photos:
+    """The photos, uint8 [n, h, w, 3], each spoilt alike: what is random depends on its row alone."""
+    return np.stack([KINDS[kind](photo, level, int(row)) for photo, row in zip(photos, rows, strict=True)])
+
+
+def _noise(photo: Photos, level: float, row: int) -> Photos:
+    """White Gaussian noise, `level` its standard deviation as a share of white."""
+    noise = np.random.default_rng(row).normal(0, 255 * level, photo.shape)
+    return np.clip(photo + noise, 0, 255).round().astype(np.uint8)
+
+
+def _blur(photo: Photos, level: float, _: int) -> Photos:
+    """Gaussian blur, `level` its standard deviation as a share of the side."""
+    return np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(level * len(photo))))
+
+
+def _jpeg(photo: Photos, level: float, _: int) -> Photos:
+    """Stored as a JPEG of the quality `level`, 1 to 95."""
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "JPEG", quality=round(level))
+    return np.asarray(Image.open(file))
+
+
+def _brightness(photo: Photos, level: float, _: int) -> Photos:
+    """`level` times as bright."""
+    return np.asarray(ImageEnhance.Brightness(Image.fromarray(photo)).enhance(level))
+
+
+KINDS: dict[str, Callable[[Photos, float, int], Photos]] = {
+    "noise": _noise,
+    "blur": _blur,
+    "jpeg": _jpeg,
+    "brightness": _brightness,
+}
