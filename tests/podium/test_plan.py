@@ -463,12 +463,12 @@ def test_a_pupil_reads_what_its_teachers_fits_predicted_who_left_out_the_same(pr
 
 
 def test_robustness_takes_the_fits_and_the_photos_that_judge(project: Path) -> None:
-    def asked(one: Plan) -> tuple[list[str], list[str], list[int | None]]:
+    def asked(one: Plan) -> tuple[list[str], list[str], list[int]]:
         models = [path.removeprefix("results/pets/linear/") for path in one.models(job())]
         parts = [Path(path).stem for path in one.judging(job())]
         return models, parts, one.settings("robustness", job())["left_out"]
 
-    assert asked(plan(with_folds(0))) == (["seed0-all/model.keras"], ["validation-0"], [None])
+    assert asked(plan(with_folds(0))) == (["seed0-all/model.keras"], ["validation-0"], [-1])
     folds = [f"seed0-fold{fold}/model.keras" for fold in range(2)]
     assert asked(plan(with_folds(2))) == (folds, ["validation-0"], [0, 1])
     without_validation(project)

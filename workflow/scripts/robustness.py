@@ -24,14 +24,14 @@ def robustness(
     robustness: Output,
     *,
     split: str,
-    left_out: list[int | None],
+    left_out: list[int],
     views: list[str],
     corruptions: dict[str, list[float]],
 ) -> None:
     """Score one experiment on photos that are spoilt more and more, and on them as they are.
 
     `parts` are the pixels of the `split` that judges. Each of the models predicts what it was not fitted on: all of
-    them, or of the training photos the fold that stands at its place in `left_out`; several predictions of a photo
+    them, or of the training photos the fold at its place in `left_out` (-1 for none); several predictions of a photo
     are averaged. `corruptions` are levels by kind, as `podium.corruptions` has them.
     """
     from podium import training

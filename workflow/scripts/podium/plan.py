@@ -286,10 +286,11 @@ class Plan:
         return own if alone and fold is not None else [*own, *judging, "test"]
 
     def _robustness(self, wildcards: Any) -> Settings:
+        fits = [Path(model).parent.name for model in self.models(wildcards)]
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         return {
             "split": "validation" if self._config.has_validation(wildcards.competition) else "train",
-            "left_out": [_left_out(Path(model).parent.name) for model in self.models(wildcards)],
+            "left_out": [-1 if fold is None else fold for fold in map(_left_out, fits)],
             **experiment["predict"],
             "corruptions": experiment["robustness"],
         }
