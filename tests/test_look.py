@@ -1,0 +1,81 @@
+"""The picture shows what the network computes, pixel for pixel."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import photo
+from PIL import Image
+
+from look import GAP, LINE, SIDE, look
+from podium import images
+from podium.networks import cnn, for_any_size, mlp
+from podium.step import BadInput
+
+SIZE, WIDTH = 16, 8
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small network that has learned nothing yet, one without convolutions, and a photo."""
+    import keras
+
+    folder = tmp_path_factory.mktemp("look")
+    keras.utils.set_random_seed(0)
+    for_any_size(cnn._network(SIZE, 3, WIDTH, 0.0, "float32"), SIZE).save(folder / "cnn.keras")
+    for_any_size(mlp._network(SIZE, 3, [4], 0.0, "float32"), SIZE).save(folder / "mlp.keras")
+    (folder / "photo.jpg").write_bytes(photo("chelsea", 0))
+    return folder
+
+
+def tile(picture: Image.Image, row: int, place: int) -> np.ndarray:
+    """One map of the picture, uint8 [SIDE, SIDE, 3]."""
+    left, top = GAP + place * (SIDE + GAP), GAP + row * (LINE + SIDE + GAP) + LINE - GAP
+    return np.asarray(picture)[top : top + SIDE, left : left + SIDE]
+
+
+def enlarged(values: np.ndarray) -> np.ndarray:
+    """From the least value, 0, to the largest, 255, each one a square."""
+    grey = (values - values.min()) / np.ptp(values) * 255
+    return np.kron(grey, np.ones((SIDE // len(grey), SIDE // len(grey))))
+
+
+def test_kernels_maps_and_pooling_are_what_tensorflow_computes(folder: Path, tmp_path: Path) -> None:
+    import keras
+
+    look(folder / "cnn.keras", folder / "photo.jpg", tmp_path / "seen.png")
+    picture = Image.open(tmp_path / "seen.png")
+    whole = keras.models.load_model(folder / "cnn.keras")
+    network, convolution = whole.layers[-1], next(each for each in whole.layers[-1].layers if "conv2d" in each.name)
+    pixels = images.decode((folder / "photo.jpg").read_bytes(), 4 * SIDE)
+    seen = whole.layers[-2](pixels[None].astype(np.float32))
+    maps = tf.nn.conv2d(seen / 127.5 - 1, np.asarray(convolution.kernel), 1, "SAME")[0].numpy()
+    for channel in range(WIDTH):
+        assert np.abs(tile(picture, 2, channel)[..., 0] - enlarged(maps[..., channel])).max() <= 3
+    features, pooled = (
+        keras.Model(network.input, network.get_layer(name).output)(seen)[0].numpy() for name in sides(network)
+    )
+    by_hand = features.reshape(SIZE // 2, 2, SIZE // 2, 2, WIDTH).max((1, 3))
+    np.testing.assert_allclose(pooled, by_hand, rtol=1e-6)
+    assert np.abs(tile(picture, 4, 3)[..., 0] - enlarged(by_hand[..., 3])).max() <= 3
+
+
+def sides(network: Any) -> list[str]:
+    """The names of what stands before the first pooling layer, and of this."""
+    names = [layer.name for layer in network.layers]
+    place = next(number for number, name in enumerate(names) if "max_pooling" in name)
+    return [names[place - 1], names[place]]
+
+
+def test_what_cannot_be_drawn_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
+    for model, seen, picture, message in [
+        ("mlp.keras", "photo.jpg", "a.png", "no convolution in it"),
+        ("none.keras", "photo.jpg", "a.png", "no such file"),
+        ("cnn.keras", "cnn.keras", "a.png", "not an image"),
+        ("cnn.keras", "photo.jpg", "a.txt", "no kind of image file"),
+    ]:
+        with pytest.raises(BadInput, match=message):
+            look(folder / model, folder / seen, tmp_path / picture)
+    assert list(tmp_path.iterdir()) == []
