@@ -103,7 +103,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         (
             "defaults.train.network",
             "resnet",
-            "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'cnn']",
+            "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'cnn', 'mlp']",
         ),
         ("defaults.predict.views", ["crop-1"], "defaults.predict.views.0: 'crop-1' is not one of"),
         ("defaults.train.head.views", ["crop-0"], "defaults.train.head.views.0: 'crop-0' does not match"),
@@ -128,7 +128,7 @@ def test_a_wrong_setting_is_named_with_its_place(key: str, value: Any, message: 
         ({"metric": "f1"}, "metric: 'f1' is not one of"),
         ({"experiments": {}}, "unknown key 'experiments'"),
         ({"defaults": {"folds": 101}}, "defaults.folds: 101 is greater than the maximum of 100"),
-        ({"archive": 3}, "archive: 3 is not of type string or null"),
+        ({"archive": 3}, "archive: 3 is not of type string or object or null"),
     ],
 )
 def test_a_wrong_fact_of_a_competition_is_named_with_its_place(change: dict[str, Any], message: str) -> None:

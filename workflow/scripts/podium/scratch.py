@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 def fit(
     build: Callable[[str], keras.Model],
-    augmentation: list[keras.Layer],
+    augmentation: Callable[[], list[keras.Layer]],
     parts: list[Path],
     rows: Ints,
     targets: Floats,
@@ -32,7 +32,8 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit the network of logits that `build` makes in a dtype policy, on these rows of the pixels.
 
-    It takes pixels in 0..255, through `augmentation` while it is fitted. Returns a model of uint8 photos of any
+    It takes pixels in 0..255, through the layers of `augmentation` while it is fitted; both are made when the seed is
+    set. Returns a model of uint8 photos of any
     size that gives probabilities, and a row for each epoch.
     """
     photos = Pixels(parts)
@@ -46,7 +47,7 @@ def fit(
 
     def augmented(policy: str) -> keras.Model:
         network = build(policy)
-        return keras.Sequential([network.input, *augmentation, network])
+        return keras.Sequential([network.input, *augmentation(), network])
 
     if precision == "auto" and not device.gpus():
         precision = "float32"  # networks this small gain nothing from bfloat16 on a CPU
@@ -68,4 +69,6 @@ def augmentation(shift: float, rotation: float, zoom: float, flip: bool, noise: 
         keras.layers.RandomZoom(zoom, fill_mode="nearest"),
     ]
     layers += [keras.layers.RandomFlip("horizontal")] * flip
-    return layers + ([keras.layers.GaussianNoise(255 * noise)] if noise else [])
+    if noise:  # Keras's layer is for values up to 1
+        layers += [keras.layers.Rescaling(1 / 255), keras.layers.GaussianNoise(noise), keras.layers.Rescaling(255.0)]
+    return layers

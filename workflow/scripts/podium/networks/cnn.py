@@ -49,7 +49,7 @@ def fit(
     schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
     return scratch.fit(
         lambda policy: _network(size, targets.shape[1], width, dropout, policy),
-        scratch.augmentation(shift, rotation, zoom, flip, noise),
+        lambda: scratch.augmentation(shift, rotation, zoom, flip, noise),
         parts,
         rows,
         targets,

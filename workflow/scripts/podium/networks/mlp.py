@@ -45,7 +45,7 @@ def fit(
     """
     return scratch.fit(
         lambda policy: _network(size, targets.shape[1], layers, dropout, policy),
-        scratch.augmentation(shift, rotation, zoom, flip, noise),
+        lambda: scratch.augmentation(shift, rotation, zoom, flip, noise),
         parts,
         rows,
         targets,
