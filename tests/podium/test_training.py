@@ -26,7 +26,14 @@ COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}
 OPTIONS: dict[str, dict[str, Any]] = {
     "cnn": COMMON | {"width": 4, "shift": 0.1, "rotation": 0.05, "zoom": 0.1, "flip": True, "noise": 0.1},
     "finetune": COMMON
-    | {"backbone": "efficientnet_lite0", "sizes": [32], "frozen": 10, "area": [0.3, 1.0], "rotation": 0.1}
+    | {
+        "backbone": "efficientnet_lite0",
+        "weights": "imagenet",
+        "sizes": [32],
+        "frozen": 10,
+        "area": [0.3, 1.0],
+        "rotation": 0.1,
+    }
     | {"light": 0.4, "colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "noise": 0.1},
 }
 # The epochs at whose end the process is killed, before or after its state is kept.
