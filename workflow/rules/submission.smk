@@ -126,7 +126,7 @@ rule robustness:
         "../envs/podium.yaml"
     threads: plan.cores(workflow.cores)
     resources:
-        gpu=plan.gpus,
+        gpu=1,
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("robustness", w),

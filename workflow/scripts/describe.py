@@ -78,7 +78,7 @@ def _said_bytes(value: bytes) -> str:
         width, height, format = images.examine(value)
         return f"{format} of {width} x {height}"
     except images.Unreadable:
-        pass
+        pass  # a text, then, or pixels
     if len(value) <= LONGEST and (text := value.decode(errors="replace")).isprintable() and "\ufffd" not in text:
         return repr(text)
     return f"{len(value):,} bytes {_said_pixels(len(value))}".rstrip()

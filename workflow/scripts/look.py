@@ -30,7 +30,7 @@ def look(model: Path, photo: Path, picture: Path) -> None:
     if picture.suffix.lower() not in Image.registered_extensions():
         raise BadInput(f"{picture}: no kind of image file")
     try:
-        pixels = np.asarray(Image.fromarray(images.decode(photo.read_bytes(), SIDE * 4)))
+        pixels = images.decode(photo.read_bytes(), SIDE * 4)
     except images.Unreadable as error:
         raise BadInput(f"{photo}: {error}") from None
     partial = picture.with_name(f".partial-{picture.name}")

@@ -185,9 +185,9 @@ class Plan:
 
     def teachers(self, wildcards: Any) -> list[str]:
         """The predictions that a fit takes as labels: those of the teachers' fits that left the same photos out."""
-        seed_and_fit = wildcards.fit.partition("-")
+        fit = wildcards.fit.partition("-")[2]
         return [
-            f"results/{wildcards.competition}/{teacher}/seed{seed}-{seed_and_fit[2]}/predictions.csv"
+            f"results/{wildcards.competition}/{teacher}/seed{seed}-{fit}/predictions.csv"
             for teacher in self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["teachers"]
             for seed in self._config.experiment(wildcards.competition, teacher)["train"]["seeds"]
         ]

@@ -46,14 +46,13 @@ def fit(
     `width` is the channels of the first stage; the others are those of `Schedule` and of
     `scratch.augmentation`. Returns the model and a row for each epoch.
     """
-    schedule = training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing)
     return scratch.fit(
         lambda policy: _network(size, targets.shape[1], width, dropout, policy),
         lambda: scratch.augmentation(shift, rotation, zoom, flip, noise),
         parts,
         rows,
         targets,
-        schedule,
+        training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing),
         seed=seed,
         precision=precision,
         resume=resume,
