@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared/data"
 GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
+# The settings of an augmentation that shows photos as they are.
+UNVARIED: dict[str, Any] = {"area": [1.0, 1.0], "aspect": 1.0, "shift": 0.0, "rotation": 0.0, "flip": False}
+UNVARIED |= {"light": 0.0, "colour": 0.0, "mixup": 0.0, "cutmix": 0.0, "corruptions": []}
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 

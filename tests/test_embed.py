@@ -7,6 +7,7 @@ from conftest import photo
 
 from embed import embed
 from podium import backbones, images, pixels
+from podium.corruptions import corrupt
 
 SIZE = 64
 
@@ -14,7 +15,7 @@ SIZE = 64
 def test_each_view_is_the_backbones_answer_to_that_cut(tmp_path: Path) -> None:
     photos = np.stack([images.decode(photo("coffee", number), SIZE) for number in range(5)])
     pixels.write(tmp_path / "part.npy", photos.shape, photos)
-    views = ["plain", "flip", "zoom", "crop-1"]
+    views = ["plain", "flip", "zoom", "crop-1", "noise-0.2"]
     embed(
         tmp_path / "part.npy",
         tmp_path / "part.npz",
@@ -27,6 +28,8 @@ def test_each_view_is_the_backbones_answer_to_that_cut(tmp_path: Path) -> None:
     assert sorted(found) == sorted(views)
     np.testing.assert_allclose(found["plain"], network(photos.astype(np.float32)), atol=2e-3)
     np.testing.assert_allclose(found["flip"], network(photos[:, :, ::-1].astype(np.float32)), atol=2e-3)
+    spoilt = corrupt("noise-0.2", photos, np.arange(5)).astype(np.float32)
+    np.testing.assert_allclose(found["noise-0.2"], network(spoilt), atol=2e-3)
     assert np.abs(found["zoom"] - found["plain"]).max() > 0.1
     assert np.abs(found["crop-1"] - found["plain"]).max() > 0.1
 

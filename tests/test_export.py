@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SUBJECTS, encoded, photo, subject
+from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 from PIL import Image
 
 from podium import images, pixels
@@ -19,16 +19,7 @@ from predict import predict
 SIZE = 24
 LABELS = ["NA", "a,b", "crème", "d"]
 CNN = {"size": SIZE, "precision": "float32", "epochs": 2, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
-CNN |= {
-    "label_smoothing": 0.0,
-    "dropout": 0.1,
-    "width": 8,
-    "shift": 0.1,
-    "rotation": 0.0,
-    "zoom": 0.0,
-    "flip": False,
-    "noise": 0.0,
-}
+CNN |= {"label_smoothing": 0.0, "dropout": 0.1, "patience": 0, "width": 8, "augment": UNVARIED | {"shift": 0.1}}
 
 
 def exported(folder: Path, name: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SUBJECTS, photo
+from conftest import SUBJECTS, UNVARIED, photo
 
 from podium import corruptions, images, pixels
 from podium.networks import cnn, save
@@ -15,16 +15,7 @@ from robustness import robustness
 SIZE = 24
 LABELS = sorted(SUBJECTS)
 CNN = {"size": SIZE, "precision": "float32", "epochs": 25, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.01}
-CNN |= {
-    "label_smoothing": 0.0,
-    "dropout": 0.0,
-    "width": 8,
-    "shift": 0.0,
-    "rotation": 0.0,
-    "zoom": 0.0,
-    "flip": False,
-    "noise": 0.0,
-}
+CNN |= {"label_smoothing": 0.0, "dropout": 0.0, "patience": 0, "width": 8, "augment": UNVARIED}
 CORRUPTIONS = {"noise": [0.05, 3.0], "blur": [], "brightness": [1.0]}
 
 

@@ -12,7 +12,7 @@ PHOTOS, ROWS = np.stack([PHOTO, PHOTO]), np.array([3, 8])
 
 
 def spoilt(kind: str, level: float) -> np.ndarray:
-    return corruptions.corrupt(kind, level, PHOTOS, ROWS)
+    return corruptions.corrupt(f"{kind}-{level}", PHOTOS, ROWS)
 
 
 @pytest.mark.parametrize("kind", corruptions.KINDS)
@@ -34,7 +34,7 @@ def test_a_harder_level_is_farther_from_the_photo(kind: str, milder: float, hard
 
 def test_noise_has_the_deviation_that_it_says() -> None:
     grey = np.full((1, 200, 200, 3), 128, np.uint8)
-    found = corruptions.corrupt("noise", 0.1, grey, np.array([0])).astype(float)
+    found = corruptions.corrupt("noise-0.1", grey, np.array([0])).astype(float)
     assert found.mean() == pytest.approx(128, abs=0.3)
     assert found.std() == pytest.approx(25.5, rel=0.02)
 
@@ -45,3 +45,9 @@ def test_brightness_multiplies_and_blur_keeps_the_mean() -> None:
     assert spoilt("blur", 0.02).mean() == pytest.approx(PHOTOS.mean(), abs=1)
     for kind, nothing in [("noise", 0.0), ("blur", 0.0), ("brightness", 1.0)]:
         np.testing.assert_array_equal(spoilt(kind, nothing), PHOTOS)
+
+
+def test_other_views_and_no_photos_stay_as_they_are() -> None:
+    for view in ("plain", "zoom-flip", "crop-1"):
+        np.testing.assert_array_equal(corruptions.corrupt(view, PHOTOS, ROWS), PHOTOS)
+    assert corruptions.corrupt("jpeg-20", PHOTOS[:0], ROWS[:0]).shape == (0, 96, 96, 3)

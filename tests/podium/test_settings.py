@@ -83,7 +83,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         (
             "experiments.quick.train.cnn",
             {"zzz": 1},
-            "experiments.quick.train.cnn: unknown key 'zzz' (there are: b",
+            "experiments.quick.train.cnn: unknown key 'zzz' (there are: augment",
         ),
         ("defaults.size", "224", "defaults.size: '224' is not of type integer"),
         ("defaults.size", 4, "defaults.size: 4 is less than the minimum of 8"),
@@ -99,7 +99,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
             0,
             "defaults.train.cnn.learning_rate: 0 is less than or equal",
         ),
-        ("defaults.train.cnn.flip", 1, "defaults.train.cnn.flip: 1 is not of type boolean"),
+        ("defaults.train.cnn.augment.flip", 1, "defaults.train.cnn.augment.flip: 1 is not of type boolean"),
         (
             "defaults.train.network",
             "resnet",
@@ -108,6 +108,12 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         ("defaults.predict.views", ["crop-1"], "defaults.predict.views.0: 'crop-1' is not one of"),
         ("defaults.train.head.views", ["crop-0"], "defaults.train.head.views.0: 'crop-0' does not match"),
         ("defaults.predict.views", ["plain"] * 2, "defaults.predict.views: ['plain', 'plain'] has non-unique elements"),
+        ("defaults.train.head.views", ["jpeg-96"], "defaults.train.head.views.0: 'jpeg-96' does not match"),
+        (
+            "defaults.train.mlp.augment.corruptions",
+            ["plain", "noise"],
+            "defaults.train.mlp.augment.corruptions.1: 'noise' does not match",
+        ),
         ("experiments", {"a/b": {}}, "experiments: 'a/b' does not match"),
         ("run", [], "run: [] should be non-empty"),
         ("index", None, "index: None is not of type object"),

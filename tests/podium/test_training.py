@@ -1,10 +1,12 @@
 """What a step sees, and that a fit which is killed ends at the weights of one that is not."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import ROOT, SUBJECTS, photo
+from conftest import ROOT, SUBJECTS, UNVARIED, photo
 
 from podium import images, pixels, training
 from podium.networks import cnn, finetune
@@ -21,21 +23,13 @@ from podium.networks import cnn, finetune
 SIZE, COUNT, EPOCHS = 32, 19, 5
 ONE_HOT = np.eye(4, dtype=np.float32)
 COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "learning_rate": 0.002}
-COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3}
+COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3, "patience": 0}
 # Everything that is drawn at random is switched on.
-OPTIONS: dict[str, dict[str, Any]] = {
-    "cnn": COMMON | {"width": 4, "shift": 0.1, "rotation": 0.05, "zoom": 0.1, "flip": True, "noise": 0.1},
-    "finetune": COMMON
-    | {
-        "backbone": "efficientnet_lite0",
-        "weights": "imagenet",
-        "sizes": [32],
-        "frozen": 10,
-        "area": [0.3, 1.0],
-        "rotation": 0.1,
-    }
-    | {"light": 0.4, "colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "noise": 0.1},
-}
+AUGMENT = UNVARIED | {"area": [0.3, 1.0], "aspect": 1.3, "shift": 0.1, "rotation": 0.1, "flip": True, "light": 0.4}
+AUGMENT |= {"colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "corruptions": ["plain", "noise-0.1"]}
+COMMON |= {"augment": AUGMENT}
+PRETRAINED = {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "frozen": 10}
+OPTIONS: dict[str, dict[str, Any]] = {"cnn": COMMON | {"width": 4}, "finetune": COMMON | PRETRAINED}
 # The epochs at whose end the process is killed, before or after its state is kept.
 KILLS = {"cnn": [(1, "before"), (3, "after"), (4, "after")], "finetune": [(1, "after")]}
 
@@ -131,7 +125,8 @@ for number in range(2):  # the second one finds nothing left to do
 
 def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves of the processor stand for two GPUs. Gradients are clipped on each alone, so here they are not."""
-    options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 40, "dropout": 0.0, "mixup": 0.0, "cutmix": 0.0}
+    options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 40, "dropout": 0.0}
+    options["augment"] = AUGMENT | {"mixup": 0.0, "cutmix": 0.0}
     given = json.dumps([options, str(part), str(tmp_path / "two"), str(tmp_path / "fit")])
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
     command = [sys.executable, "-c", TWO_DEVICES, given]
@@ -153,13 +148,18 @@ def drawn(some: np.ndarray, random: np.random.Generator, epoch: int) -> tuple[An
     return some, np.int64(epoch), random.random(len(some))
 
 
-FEED = training.Feed(drawn, (tf.int64, tf.int64, tf.float64), lambda *given: given)
+def plain(some: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Photos of one pixel, which is the number of the photo."""
+    return some.reshape(-1, 1, 1, 1), ONE_HOT[some % 4]
+
+
+FEED = training.Feed(drawn, (tf.int64, tf.int64, tf.float64), lambda *given: given, plain)
 
 
 def seen(count: int, batch: int, epochs: int, done: int = 0, seed: int = 0) -> list[tuple[np.ndarray, ...]]:
     """What the steps of all epochs but the first `done` see."""
     schedule, steps = training.Schedule(epochs, batch, 0.1, 0, 0), max(count // batch, 1)
-    return list(training._batches(FEED, count, schedule, steps, done, seed).as_numpy_iterator())
+    return list(training._batches(FEED, np.arange(count), schedule, steps, done, seed).as_numpy_iterator())
 
 
 @pytest.mark.parametrize(
@@ -198,3 +198,53 @@ def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> No
     assert list(history.epoch) == [1, 2]
     assert np.isfinite(history.loss).all()
     assert model(pixels.Pixels([part]).read(rows)).shape == (count, 4)
+
+
+def test_held_out_photos_are_a_tenth_copies_together_and_none_that_teachers_label() -> None:
+    groups = np.concatenate([np.arange(400) // 2, np.full(50, -1)])
+    held = training._held_out(groups, seed=3)
+    assert held.sum() == 40
+    assert not held[400:].any()
+    assert not set(groups[held]) & set(groups[~held])
+    assert (held != training._held_out(groups, seed=4)).any()
+    assert training._held_out(np.array([0, 1, 1]), seed=0).any()
+    assert not training._held_out(np.array([0, 0, -1]), seed=0).any()  # nothing to spare
+    seen = list(training._unvaried(FEED, np.flatnonzero(held), batch=16).as_numpy_iterator())
+    assert [len(photos) for photos, _ in seen] == [16, 16, 8]
+    np.testing.assert_array_equal(np.concatenate([photos.ravel() for photos, _ in seen]), np.flatnonzero(held))
+
+
+def watched(states: list[list[np.ndarray]], kill: int | None) -> Callable[..., None]:
+    """What a fit does at the end of an epoch; its weights are noted, and behind the epoch `kill` it is broken off."""
+    keep = training._Backup.on_epoch_end
+
+    def on_epoch_end(self: Any, epoch: int, logs: Any = None) -> None:
+        keep(self, epoch, logs)
+        states.append(self.model.get_weights())
+        if epoch == kill and len(states) == epoch + 1:
+            raise KeyboardInterrupt
+
+    return on_epoch_end
+
+
+@pytest.mark.parametrize("kill", [2, 4])
+def test_a_fit_stops_early_at_its_best_weights_also_where_it_was_killed(kill: int, part: Path, tmp_path: Path) -> None:
+    """So high a learning rate spoils a net that was better before; each epoch's state is looked at from outside."""
+    rows = np.arange(COUNT)
+    options = OPTIONS["cnn"] | {"epochs": 40, "patience": 3, "learning_rate": 0.05, "dropout": 0.0}
+    fits = {}
+    for name in ("whole", "killed"):
+        states: list[list[np.ndarray]] = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(training._Backup, "on_epoch_end", watched(states, kill if name == "killed" else None))
+            for _ in range(3):  # the last time, nothing is left to do
+                with contextlib.suppress(KeyboardInterrupt):
+                    fits[name] = cnn.fit(
+                        [part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / name, **options
+                    )
+        best = int(fits[name][1].val_loss.argmin())
+        assert len(states) == len(fits[name][1]) == best + 1 + options["patience"] < options["epochs"]
+        for ours, theirs in zip(states[best], fits[name][0].get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    pd.testing.assert_frame_equal(fits["whole"][1], fits["killed"][1], check_exact=True)
+    assert list(fits["whole"][1]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from podium import views as cuts
+from podium.corruptions import corrupt
 from podium.pixels import Pixels
 from podium.step import Output, Progress, run
 
@@ -40,7 +41,7 @@ def embed(pixels: Path, embeddings: Output, *, backbone: str, weights: str, view
                 shape = (len(photos), network.output_shape[-1])
                 np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
                 for rows, batch in photos.batches(np.arange(len(photos)), BATCH):
-                    file.write(embedded(batch, cuts.boxes(view, rows)).numpy().tobytes())
+                    file.write(embedded(corrupt(view, batch, rows), cuts.boxes(view, rows)).numpy().tobytes())
                     progress.update(len(rows))
 
 

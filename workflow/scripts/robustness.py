@@ -45,7 +45,7 @@ def robustness(
         network = training.load(model)
         rows = np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys))
         for kind, level in levels:
-            spoil = partial(corrupt, kind, level) if kind != "none" else None
+            spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
             probabilities = training.average(network, photos, rows, views, spoil)
             found[kind, level].append(Predictions(keys.iloc[rows], labels, probabilities))
     lines = []

@@ -56,6 +56,7 @@ def train(
         taught, soft = _taught(teachers, index_, sharpness)
         log.info("trains also on %d photos that its teachers label", len(taught))
         rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
+        groups = np.concatenate([groups, np.full(len(taught), -1)])
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(parts, rows, targets, groups, seed=seed + (fold or 0), resume=resume, **options)
     save(fitted, labels, model)

@@ -10,25 +10,18 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import ROOT, SUBJECTS, photo
+from conftest import ROOT, SUBJECTS, UNVARIED, photo
 
 from podium import images, pixels, views
 from podium.networks import cnn, finetune, head, mlp, save
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
-CNN |= {"label_smoothing": 0.0, "dropout": 0.0}
+CNN |= {"label_smoothing": 0.0, "dropout": 0.0, "patience": 0}
+AUGMENT = UNVARIED | {"area": [0.8, 1.2], "shift": 0.1, "rotation": 0.02, "flip": True}
 FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 40}
-FINETUNE |= {
-    "area": [0.3, 1.0],
-    "rotation": 0.1,
-    "light": 0.4,
-    "colour": 0.1,
-    "mixup": 0.2,
-    "cutmix": 0.2,
-    "noise": 0.05,
-}
-CNN |= {"shift": 0.1, "rotation": 0.02, "zoom": 0.1, "flip": True, "noise": 0.0}
+FINETUNE |= {"augment": AUGMENT | {"area": [0.3, 1.0], "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}}
+CNN |= {"augment": AUGMENT}
 MLP = CNN | {"layers": [32, 16]}
 CNN |= {"width": 8}
 HEAD = {

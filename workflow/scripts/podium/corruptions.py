@@ -1,4 +1,4 @@
-"""What may be wrong with photos: ways to spoil them, each at any level. No TensorFlow.
+"""What may be wrong with photos: ways to spoil them, each at any level, such as `noise-0.1`. No TensorFlow.
 
 Kinds as in Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions", 2019; a level
 here is what it says of itself, not a step from 1 to 5.
@@ -14,14 +14,22 @@ from PIL import Image, ImageEnhance, ImageFilter
 Photos = NDArray[np.uint8]
 
 
-def corrupt(kind: str, level: float, photos: Photos, rows: NDArray[np.int64]) -> Photos:
-    """The photos, uint8 [n, h, w, 3], each spoilt alike: what is random depends on its row alone."""
-    return np.stack([KINDS[kind](photo, level, int(row)) for photo, row in zip(photos, rows, strict=True)])
+def corrupt(view: str, photos: Photos, seeds: NDArray[np.int64]) -> Photos:
+    """The photos, uint8 [n, h, w, 3], each spoilt alike: what is random depends on its seed alone.
+
+    A view that is no corruption, such as `plain`, leaves them as they are.
+    """
+    kind, _, level = view.partition("-")
+    if kind not in KINDS:
+        return photos
+    return np.array(
+        [KINDS[kind](photo, float(level), int(seed)) for photo, seed in zip(photos, seeds, strict=True)], np.uint8
+    ).reshape(photos.shape)
 
 
-def _noise(photo: Photos, level: float, row: int) -> Photos:
+def _noise(photo: Photos, level: float, seed: int) -> Photos:
     """White Gaussian noise, `level` its standard deviation as a share of white."""
-    noise = np.random.default_rng(row).normal(0, 255 * level, photo.shape)
+    noise = np.random.default_rng(seed).normal(0, 255 * level, photo.shape)
     return np.clip(photo + noise, 0, 255).round().astype(np.uint8)
 
 

@@ -17,6 +17,7 @@ from podium.pixels import Pixels
 from podium.step import Progress, log
 
 AHEAD = 2  # batches
+HELD_OUT = 10  # where a fit may stop early, one photo in so many says when
 PREDICT_PIXELS = 64 * 224 * 224  # in one batch, so that memory does not grow with the size
 
 Floats = NDArray[np.float32]
@@ -29,44 +30,55 @@ class Feed(NamedTuple):
 
     `draw(some, random, epoch)` reads the photos numbered `some` and draws how they are varied, in numpy;
     `types` are the dtypes of what it returns; `prepare(*drawn)` makes of that the batch and its targets.
+    `plain(some)` gives the photos, uint8 or float [n, h, w, 3], as they are, and their targets.
     """
 
     draw: Callable[[Ints, np.random.Generator, int], tuple[Any, ...]]
     types: tuple[tf.DType, ...]
     prepare: Callable[..., Tensors]
+    plain: Callable[[Ints], tuple[Any, Floats]]
 
 
 class Schedule(NamedTuple):
-    """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero."""
+    """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
+
+    With a `patience` above 0 one photo in ten is held out, copies together. The fit stops where the loss on these has
+    not fallen for so many epochs, and ends at the weights of the best one. Source: Prechelt, "Early stopping, but
+    when?", 1998.
+    """
 
     epochs: int
     batch: int
     learning_rate: float
     weight_decay: float
     label_smoothing: float
+    patience: int = 0
     clip: float | None = None
 
 
 def fit(
     build: Callable[[str], keras.Model],
     feed: Feed,
-    count: int,
+    groups: Ints,
     schedule: Schedule,
     *,
     seed: int,
     precision: str,
     resume: Path,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit the network of logits that `build` makes in a dtype policy, on `count` photos.
+    """Fit the network of logits that `build` makes in a dtype policy, on the photos whose copies `groups` tells.
 
-    Returns it with a row of loss and accuracy for each epoch.
+    Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
+    `val_loss` and `val_accuracy` where photos are held out.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed goes on there and ends at the same weights.
     """
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
-    steps = max(count // schedule.batch, 1)
+    held = _held_out(groups, seed) if schedule.patience else np.zeros(len(groups), bool)
+    some, others = np.flatnonzero(~held), np.flatnonzero(held)
+    steps = max(len(some) // schedule.batch, 1)
     with device.strategy().scope():
         network = build(policy)
         network.compile(
@@ -76,16 +88,17 @@ def fit(
             jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
         )
         resume.mkdir(parents=True, exist_ok=True)
-        backup = _Backup(resume)
+        backup = _Backup(resume, schedule.patience)
         done = backup.restore(network)
     if done:
         log.info("goes on behind epoch %d of %d", done, schedule.epochs)
-    photos = steps * min(schedule.batch, count)
+    photos = steps * min(schedule.batch, len(some))
     with Progress((schedule.epochs - done) * photos, "photos") as progress:
         says = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: progress.update(photos // steps))
-        if done < schedule.epochs:
+        if done < schedule.epochs and not backup.waits_no_longer(done):
             network.fit(
-                _batches(feed, count, schedule, steps, done, seed),
+                _batches(feed, some, schedule, steps, done, seed),
+                validation_data=_unvaried(feed, others, schedule.batch) if held.any() else None,
                 initial_epoch=done,
                 epochs=schedule.epochs,
                 steps_per_epoch=steps,
@@ -93,9 +106,14 @@ def fit(
                 verbose=0,
                 callbacks=[says, keras.callbacks.CSVLogger(resume / "history.csv", append=True), backup],
             )
+    if backup.best:
+        log.info("the weights are those of epoch %d", backup.best_epoch)
+        for variable, value in zip(network.variables, backup.best, strict=True):
+            variable.assign(value)
     # Killed between the two callbacks, an epoch stands there twice.
     history = pd.read_csv(resume / "history.csv").drop_duplicates("epoch", keep="last")
-    return network, history.assign(epoch=history.epoch + 1)[["epoch", "loss", "accuracy"]]
+    columns = ["epoch", "loss", "accuracy", *(["val_loss", "val_accuracy"] if held.any() else [])]
+    return network, history.assign(epoch=history.epoch + 1)[columns]
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
@@ -137,12 +155,15 @@ class _Backup(keras.callbacks.Callback):
     """Keeps all variables and the number of epochs behind them, in one file that is whole at every moment.
 
     The states of dropout and of augmentation layers are among them. Keras's own `BackupAndRestore` writes the
-    number to a second file, so that a kill between the two repeats an epoch, and leaves those states out.
+    number to a second file, so that a kill between the two repeats an epoch, and leaves those states out; its
+    `EarlyStopping` forgets the best epoch when a fit goes on.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: int) -> None:
         super().__init__()
-        self._state, self._partial = folder / "state.npz", folder / "partial.npz"
+        self._state, self._partial, self._patience = folder / "state.npz", folder / "partial.npz", patience
+        self.best: list[NDArray[Any]] = []
+        self._best_loss, self.best_epoch = np.inf, 0
 
     def restore(self, network: keras.Model) -> int:
         """Epochs that the kept state has behind it."""
@@ -152,12 +173,24 @@ class _Backup(keras.callbacks.Callback):
         with np.load(self._state) as kept:
             for number, variable in enumerate(_variables(network)):
                 variable.assign(kept[f"arr_{number}"])
+            self.best = [kept[name] for name in kept if name.startswith("best_variable_")]
+            self._best_loss, self.best_epoch = float(kept["best_loss"]), int(kept["best_epoch"])
             return int(kept["epochs"])
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002 (Keras's signature)
+    def waits_no_longer(self, done: int) -> bool:
+        """Whether the last `patience` of the epochs brought nothing."""
+        return bool(self._patience) and done - self.best_epoch >= self._patience
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
-        np.savez(self._partial, *values, epochs=epoch + 1)
+        if logs and logs.get("val_loss", np.inf) < self._best_loss:
+            self._best_loss, self.best_epoch = logs["val_loss"], epoch + 1
+            self.best = values[: len(self.model.variables)]
+        best: dict[str, Any] = {f"best_variable_{number}": value for number, value in enumerate(self.best)}
+        best |= {"best_loss": self._best_loss, "best_epoch": self.best_epoch}
+        np.savez(self._partial, *values, epochs=epoch + 1, **best)
         self._partial.replace(self._state)
+        self.model.stop_training = self.waits_no_longer(epoch + 1)
 
 
 def _variables(network: keras.Model) -> list[keras.Variable]:
@@ -172,9 +205,32 @@ def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.
     return keras.optimizers.LossScaleOptimizer(adamw) if policy == "mixed_float16" else adamw
 
 
-def _batches(feed: Feed, count: int, schedule: Schedule, steps: int, done: int, seed: int) -> tf.data.Dataset:
-    """The batches of all epochs that are left."""
-    order = lru_cache(2)(lambda epoch: np.random.default_rng([seed, epoch]).permutation(count))
+def _held_out(groups: Ints, seed: int) -> NDArray[np.bool_]:
+    """Which photos say when to stop; none of fewer than two groups."""
+    shuffled = np.random.default_rng(seed).permutation(np.unique(groups[groups >= 0]))
+    return np.isin(groups, shuffled[: min(max(len(shuffled) // HELD_OUT, 1), len(shuffled) - 1)])
+
+
+def _unvaried(feed: Feed, some: Ints, batch: int) -> tf.data.Dataset:
+    """Batches of these photos as they are, pixels float32."""
+
+    def drawn(start: int) -> tuple[Floats, Floats]:
+        photos, targets = feed.plain(some[start : start + batch])
+        return np.asarray(photos, np.float32), targets
+
+    photos, targets = drawn(0)
+    shapes = [tf.TensorShape([None, *each.shape[1:]]) for each in (photos, targets)]
+
+    def shaped(start: tf.Tensor) -> Tensors:
+        read = tf.numpy_function(drawn, [start], (tf.float32, tf.float32))
+        return tuple(tf.ensure_shape(each, shape) for each, shape in zip(read, shapes, strict=True))
+
+    return tf.data.Dataset.range(0, len(some), batch).map(shaped).prefetch(AHEAD)
+
+
+def _batches(feed: Feed, photos: Ints, schedule: Schedule, steps: int, done: int, seed: int) -> tf.data.Dataset:
+    """The batches of these photos, of all epochs that are left."""
+    order = lru_cache(2)(lambda epoch: np.random.default_rng([seed, epoch]).permutation(photos))
 
     def drawn(step: int) -> tuple[Any, ...]:
         epoch, at = divmod(int(step), steps)

@@ -1,17 +1,18 @@
 """Views of a square photo as boxes to cut out, for training and for test-time averaging. No TensorFlow.
 
+A view that is a corruption (`podium.corruptions`) cuts nothing out.
+
 A box is (top, left, bottom, right) in 0..1, as `tf.image.crop_and_resize` takes it; right before left
 mirrors the photo.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 ZOOM = 0.75
-CROP_AREA = (0.15, 1.0)
-CROP_ASPECT = (3 / 4, 4 / 3)
-
-Box = tuple[float, float, float, float]
+CROP_AREA, CROP_ASPECT = (0.15, 1.0), 4 / 3
 
 FIXED = {
     "plain": (0.0, 0.0, 1.0, 1.0),
@@ -22,7 +23,7 @@ FIXED = {
 
 
 def is_random(view: str) -> bool:
-    return view not in FIXED
+    return view.startswith("crop-")
 
 
 def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -33,11 +34,10 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     and the row alone.
     """
     if not is_random(view):
-        return np.tile(np.array(FIXED[view], np.float32), (len(rows), 1))
+        return np.tile(np.array(FIXED.get(view, FIXED["plain"]), np.float32), (len(rows), 1))
     number = int(view.removeprefix("crop-"))
-    return np.array([crop(np.random.default_rng([number, int(row)]), *CROP_AREA) for row in rows], np.float32).reshape(
-        -1, 4
-    )
+    drawn = [crops(np.random.default_rng([number, int(row)]), 1, CROP_AREA, CROP_ASPECT) for row in rows]
+    return np.array(drawn, np.float32).reshape(-1, 4)
 
 
 def transforms(boxes: NDArray[np.float64], turns: NDArray[np.float64], size: int, side: int) -> NDArray[np.float32]:
@@ -56,11 +56,27 @@ def transforms(boxes: NDArray[np.float64], turns: NDArray[np.float64], size: int
     return np.stack([a, b, c, d, e, f, nothing, nothing], 1).astype(np.float32)
 
 
-def crop(random: np.random.Generator, least: float, most: float) -> Box:
-    """A random-resized crop of a share of the area between `least` and `most`, mirrored half of the time."""
-    area = random.uniform(least, most)
-    aspect = np.exp(random.uniform(*np.log(CROP_ASPECT)))
-    width, height = min(1.0, np.sqrt(area * aspect)), min(1.0, np.sqrt(area / aspect))
-    left, top = random.uniform(0, 1 - width), random.uniform(0, 1 - height)
-    left, right = (left, left + width) if random.random() < 0.5 else (left + width, left)
-    return top, left, top + height, right
+def crops(
+    random: np.random.Generator,
+    count: int,
+    area: Sequence[float],
+    aspect: float,
+    flip: bool = True,
+    shift: float = 0.0,
+) -> NDArray[np.float64]:
+    """Random-resized crops [count, 4]; half of them mirrored with `flip`.
+
+    Each shows a share of the area between the least and the most of `area`, its width up to `aspect` times its height
+    or the other way round, and lies in the photo, or around it where the share is above 1. Then it moves by up to
+    `shift` of the side.
+    """
+    shares = random.uniform(area[0], area[1], count)
+    aspects = np.exp(random.uniform(-np.log(aspect), np.log(aspect), count))
+    sides = np.sqrt(shares * [1 / aspects, aspects])
+    height, width = np.where(shares > 1, sides, np.minimum(sides, 1))
+    left, top = (random.random(count) * (1 - side) for side in (width, height))
+    mirrored = random.random(count) < (0.5 if flip else 0)
+    if shift:
+        left, top = (corner + random.uniform(-shift, shift, count) for corner in (left, top))
+    right, bottom = left + width, top + height
+    return np.stack([top, np.where(mirrored, right, left), bottom, np.where(mirrored, left, right)], 1)

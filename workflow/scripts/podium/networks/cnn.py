@@ -1,5 +1,7 @@
 """A small residual convolutional network, trained from scratch on the pixels."""
 
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 
 from podium import scratch, training
 
-STAGES = 3
+SMALL, WIDEST = 8, 3  # the side that is not halved any more; the channels double so often
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -22,55 +24,34 @@ def fit(
     parts: list[Path],
     rows: Ints,
     targets: Floats,
-    groups: Ints,  # noqa: ARG001 (the networks' common signature)
+    groups: Ints,
     *,
-    seed: int,
-    resume: Path,
     size: int,
-    precision: str,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    weight_decay: float,
-    label_smoothing: float,
     width: int,
     dropout: float,
-    shift: float,
-    rotation: float,
-    zoom: float,
-    flip: bool,
-    noise: float,
+    **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
 
-    `width` is the channels of the first stage; the others are those of `Schedule` and of
-    `scratch.augmentation`. Returns the model and a row for each epoch.
+    `width` is the channels of the first stage; `settings` are those of `scratch.fit`. Returns the
+    model and a row for each epoch.
     """
-    return scratch.fit(
-        lambda policy: _network(size, targets.shape[1], width, dropout, policy),
-        lambda: scratch.augmentation(shift, rotation, zoom, flip, noise),
-        parts,
-        rows,
-        targets,
-        training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing),
-        seed=seed,
-        precision=precision,
-        resume=resume,
-    )
+    build = partial(_network, size, targets.shape[1], width, dropout)
+    return scratch.fit(build, parts, rows, targets, groups, **settings)
 
 
 def _network(size: int, count: int, width: int, dropout: float, policy: str) -> keras.Model:
-    """Logits; stages of one residual block each, the side halved and the channels doubled from one to the next."""
+    """Logits. Behind the first convolution the side is halved, the channels double, and a residual block follows,
+    twice, and until the side is at most 8; nearly all of the work is done on small sides.
+
+    Source: Page, "How to train your ResNet", 2018.
+    """
     inputs = keras.Input((size, size, 3))
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs)
-    x = _conv(x, width, policy)
-    for stage in range(STAGES):
-        channels = width << stage
-        shortcut = keras.layers.Conv2D(channels, 1, use_bias=False, dtype=policy)(x)
-        x = _conv(_conv(x, channels, policy), channels, policy)
-        x = keras.layers.Add(dtype=policy)([x, shortcut])
-        if stage < STAGES - 1:
-            x = keras.layers.MaxPooling2D(padding="same", dtype=policy)(x)
+    x = _conv(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs), width, policy)
+    for stage in range(1, max(2, math.ceil(math.log2(size / SMALL))) + 1):
+        channels = width << min(stage, WIDEST)
+        x = _conv(keras.layers.MaxPooling2D(padding="same", dtype=policy)(x), channels, policy)
+        x = keras.layers.Add(dtype=policy)([x, _conv(_conv(x, channels, policy), channels, policy)])
     x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
     x = keras.layers.Dropout(dropout)(x)
     return keras.Model(inputs, keras.layers.Dense(count)(x))

@@ -1,6 +1,8 @@
 """A multilayer perceptron, trained from scratch on the pixels: what to beat with anything that knows of images."""
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -19,41 +21,20 @@ def fit(
     parts: list[Path],
     rows: Ints,
     targets: Floats,
-    groups: Ints,  # noqa: ARG001 (the networks' common signature)
+    groups: Ints,
     *,
-    seed: int,
-    resume: Path,
     size: int,
-    precision: str,
-    epochs: int,
-    batch: int,
-    learning_rate: float,
-    weight_decay: float,
-    label_smoothing: float,
     layers: list[int],
     dropout: float,
-    shift: float,
-    rotation: float,
-    zoom: float,
-    flip: bool,
-    noise: float,
+    **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels. Copies play no part.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
 
-    `layers` are the units of each hidden layer; the others are those of `Schedule` and of
-    `scratch.augmentation`. Returns the model and a row for each epoch.
+    `layers` are the units of each hidden layer; `settings` are those of `scratch.fit`. Returns the
+    model and a row for each epoch.
     """
-    return scratch.fit(
-        lambda policy: _network(size, targets.shape[1], layers, dropout, policy),
-        lambda: scratch.augmentation(shift, rotation, zoom, flip, noise),
-        parts,
-        rows,
-        targets,
-        training.Schedule(epochs, batch, learning_rate, weight_decay, label_smoothing),
-        seed=seed,
-        precision=precision,
-        resume=resume,
-    )
+    build = partial(_network, size, targets.shape[1], layers, dropout)
+    return scratch.fit(build, parts, rows, targets, groups, **settings)
 
 
 def _network(size: int, count: int, layers: list[int], dropout: float, policy: str) -> keras.Model:
