@@ -1,9 +1,12 @@
 # `make` sets everything up and runs the built-in competition; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-# What the benchmark runs beside the digits, where it is there: the grocery hackathon's zip.
+# What the benchmark runs beside the digits, where it is there: the grocery hackathon's zip, and the IDX files of
+# fashion-mnist, which Debian's package dataset-fashion-mnist puts there.
 GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
+FASHION ?= /usr/share/datasets/fashion-mnist
+FASHION_EXPERIMENTS ?= mlp cnn cnn_long
 .DEFAULT_GOAL := run
 .PHONY: run setup test lint bench lock clean help
 
@@ -28,8 +31,8 @@ lint: setup ## style, types, and Snakemake's own checks
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
 
-bench: setup ## measure times, memory and scores in about an hour; benchmarks/README.md says how to read it
-	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS)
+bench: setup ## measure times, memory and scores in about an hour and a half; benchmarks/README.md says how to read it
+	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS)
 
 lock: setup ## renew requirements.lock from pyproject.toml
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import device, training
+from podium import training
 from podium.augmentation import Augmentation, Strengths
 from podium.networks import for_any_size
 from podium.pixels import Pixels
@@ -38,8 +38,6 @@ def fit(
     """
     photos, settings = Pixels(parts), training.Schedule(**schedule)
     shown = Augmentation(photos, rows, targets, [photos.size], settings.epochs, Strengths(**augment))
-    if precision == "auto" and not device.gpus():
-        precision = "float32"  # networks this small gain nothing from bfloat16 on a CPU
     trained, history = training.fit(
         build, shown.feed(), groups, settings, seed=seed, precision=precision, resume=resume
     )

@@ -33,7 +33,7 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
 
-    `width` is the channels of the first stage; `settings` are those of `scratch.fit`. Returns the
+    `width` is the channels of the first convolution; `settings` are those of `scratch.fit`. Returns the
     model and a row for each epoch.
     """
     build = partial(_network, size, targets.shape[1], width, dropout)
