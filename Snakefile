@@ -27,7 +27,7 @@ wildcard_constraints:
 
 
 rule all:
-    """Submissions and leaderboard of the configured experiments."""
+    """Submissions, learning curves and leaderboard of the configured experiments."""
     input:
         plan.targets,
 

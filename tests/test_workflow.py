@@ -170,6 +170,15 @@ def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
     assert "peak memory" in (project / "logs/pets/index.log").read_text()
 
 
+def test_each_experiment_has_its_learning_curves_and_a_blend_has_none(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    assert {path.parent.name for path in (project / RESULTS).rglob("curves.png")} == {"linear", "cnn", "whole"}
+    for experiment, fits in (("linear", 2), ("cnn", 2), ("whole", 1)):
+        assert f"{fits} fits" in (project / f"logs/pets/{experiment}/curves.log").read_text()
+    refused = snakemake(project, "--dry-run", str(RESULTS / "both/curves.png"), *ARCHIVE, fails=True)
+    assert "podium: both: an ensemble has no learning curves; ask for one of its members" in refused
+
+
 def test_two_runs_write_the_same_bytes(finished: tuple[Path, str]) -> None:
     project, _ = finished
     files = [
@@ -202,13 +211,13 @@ def of(experiment: str, *rules: str) -> set[str]:
 
 
 AFTER = ("calibrate", "evaluate", "submit")
-FIT = ("train", "predict", "pool", *AFTER)
+FIT = ("train", "curves", "predict", "pool", *AFTER)
 BOARD = {"leaderboard"}
 BLEND = of("both", "blend", *AFTER) | BOARD
 LINEAR, CNN = of("linear", *FIT) | BLEND, of("cnn", *FIT) | BLEND
 HEADS = LINEAR | of("whole", *FIT)
 FITS = HEADS | CNN
-PREDICTIONS = FITS - {"train linear", "train cnn", "train whole"}
+PREDICTIONS = FITS - {f"{rule} {name}" for rule in ("train", "curves") for name in ("linear", "cnn", "whole")}
 FIGURES = BLEND | of("linear", *AFTER) | of("cnn", *AFTER) | of("whole", *AFTER)
 SUBMISSIONS = {f"submit {name}" for name in EXPERIMENTS}
 DATA = {"index", "ask", "split", "pack", "preprocess", "embed"}

@@ -253,7 +253,11 @@ def test_a_labelled_validation_part_of_any_layout_judges(project: Path) -> None:
 
 def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(project: Path) -> None:
     pets(project, archive="pets.zip", run=["cnn"], defaults={"folds": 3})
-    assert plan().targets == ["results/pets/cnn/submission.csv", "results/pets/leaderboard.csv"]
+    assert plan().targets == [
+        "results/pets/cnn/submission.csv",
+        "results/pets/cnn/curves.png",
+        "results/pets/leaderboard.csv",
+    ]
     assert plan().folds(job()) == "data/pets/folds3.csv"
     assert plan(run=["linear"]).targets[0] == "results/pets/linear/submission.csv"
     changed = {"defaults": {**CONFIG["defaults"], "folds": 4}}
@@ -476,6 +480,16 @@ def test_robustness_takes_the_fits_and_the_photos_that_judge(project: Path) -> N
     assert asked(plan(with_folds(2))) == (folds, ["train-0"], [0, 1])
     with pytest.raises(ConfigError, match="mix: an ensemble has no model"):
         plan(ensemble("cnn", "linear")).models(job(experiment="mix"))
+
+
+def test_the_curves_are_those_of_all_fits_and_an_ensemble_has_none(project: Path) -> None:
+    without_validation(project)
+    one = plan(with_folds(0, 4, 5))
+    names = ["seed4-all", "seed4-fold0", "seed5-all", "seed5-fold0"]
+    assert one.histories(job()) == [f"results/pets/linear/{name}/history.csv" for name in names]
+    assert one.settings("curves", job()) == {"names": names, "title": "linear on pets"}
+    with pytest.raises(ConfigError, match="mix: an ensemble has no learning curves; ask for one of its members"):
+        plan(ensemble("cnn", "linear")).histories(job(experiment="mix"))
 
 
 def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:

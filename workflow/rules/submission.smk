@@ -3,6 +3,8 @@
 #   predictions -> evaluate -> leaderboard
 #              `-> submit -> upload
 #
+#   train -> curves
+#
 #   train -> export
 #
 #   models -> robustness
@@ -92,6 +94,23 @@ rule leaderboard:
         code=plan.code("leaderboard"),
     script:
         "../scripts/leaderboard.py"
+
+
+rule curves:
+    """Draw how the fits of one experiment went."""
+    input:
+        histories=plan.histories,
+    output:
+        curves="results/{competition}/{experiment}/curves.png",
+    log:
+        "logs/{competition}/{experiment}/curves.log",
+    conda:
+        "../envs/podium.yaml"
+    params:
+        settings=lambda w: plan.settings("curves", w),
+        code=plan.code("curves"),
+    script:
+        "../scripts/curves.py"
 
 
 rule export:

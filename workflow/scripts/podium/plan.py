@@ -37,6 +37,8 @@ class Plan:
             self._config.check_experiment(self._competition, name)
         results, submission = f"results/{self._competition}", self._config.submission(self._competition)
         self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
+        fitted = [name for name in facts["run"] if name not in self._config.ensembles]
+        self.targets += [f"{results}/{name}/curves.png" for name in fitted]
         self.targets.append(f"{results}/leaderboard.csv")
 
     def settings(self, rule: str, wildcards: Any) -> Settings:
@@ -59,6 +61,10 @@ class Plan:
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
             "evaluate": lambda: {"seeds": self._seeds(wildcards)},
+            "curves": lambda: {
+                "names": [Path(history).parent.name for history in self.histories(wildcards)],
+                "title": f"{wildcards.experiment} on {wildcards.competition}",
+            },
             "robustness": lambda: self._robustness(wildcards),
             "ask": lambda: {
                 "tables": facts["tables"],
@@ -210,6 +216,12 @@ class Plan:
         folders = [str(Path(path).parent) for path in self.fits(wildcards)]
         alone = not self._config.has_validation(wildcards.competition)
         return [f"{folder}/model.keras" for folder in folders if not (alone and folder.endswith("-all"))]
+
+    def histories(self, wildcards: Any) -> list[str]:
+        """How each fit of an experiment went."""
+        if wildcards.experiment in self._config.ensembles:
+            raise ConfigError(f"{wildcards.experiment}: an ensemble has no learning curves; ask for one of its members")
+        return [str(Path(path).with_name("history.csv")) for path in self.fits(wildcards)]
 
     def judging(self, wildcards: Any) -> list[str]:
         """The pixels of the photos that judge."""
