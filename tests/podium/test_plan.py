@@ -549,11 +549,34 @@ def test_members_of_one_yardstick_only(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(None, 8), (3, 3), (64, 8)])
-def test_the_device_bounds_the_threads_and_only_large_networks_take_them_all(threads: int | None, expected: int) -> None:
+def test_the_device_bounds_the_threads_and_large_networks_take_them_all(threads: int | None, expected: int) -> None:
     one = plan(lambda config: config["device"].update(threads=threads))
     assert one.cores(8) == one.threads(job(experiment="finetune"), 8) == expected
     assert one.threads(job(experiment="linear"), 8) == one.threads(job(experiment="cnn"), 8) == 1
     assert one.cores(None) == one.threads(job(experiment="finetune"), None) == 1
+
+
+@pytest.mark.parametrize(
+    ("folds", "seeds", "cores", "threads", "expected"),
+    [
+        (0, [0], 8, None, 8),
+        (0, [0, 1, 2], 8, None, 2),
+        (4, [0], 8, None, 2),
+        (4, [0, 1, 2], 8, None, 1),
+        (0, [0], 8, 3, 3),
+        (4, [0], 8, 1, 1),
+        (4, [0], 64, 3, 3),
+        (0, [0], None, None, 1),
+    ],
+)
+def test_small_networks_share_the_cores_among_their_fits(
+    folds: int, seeds: list[int], cores: int | None, threads: int | None, expected: int
+) -> None:
+    def change(config: dict[str, Any]) -> None:
+        with_folds(folds, *seeds)(config)
+        config["device"]["threads"] = threads
+
+    assert plan(change).threads(job(), cores) == expected
 
 
 def test_what_fits_on_pixels_claims_the_gpu_and_the_memory_that_the_device_gives() -> None:

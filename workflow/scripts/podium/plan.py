@@ -17,7 +17,7 @@ from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, instead
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
-LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
+LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side, and share them
 HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit beside
 
 
@@ -129,9 +129,9 @@ class Plan:
         return f"data/{wildcards.competition}/folds{count}.csv"
 
     def threads(self, wildcards: Any, cores: int | None) -> int:
-        """The processor cores of `train` and `predict`."""
+        """The processor cores of `train` and `predict`: all of them, or a share where fits run side by side."""
         network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
-        return self.cores(cores) if network in LARGE else 1
+        return self.cores(cores if network in LARGE else max(1, (cores or 1) // len(self.fits(wildcards))))
 
     def cores(self, cores: int | None) -> int:
         """Those that Snakemake may use, or as many of them as `device` says."""
