@@ -1,5 +1,6 @@
 """Weights that pay, fitted on photos other than those that they are judged by."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +154,17 @@ def test_a_held_out_fold_decides_where_there_is_nothing_else(tmp_path: Path) -> 
     found, weights = blended(tmp_path, index, members)
     assert weights.argmax() == 2
     assert len(found.keys) == 70
+
+
+def test_where_no_photo_judges_a_blend_is_the_plain_mean(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The labels of the test photos are there and one member is right about all of them."""
+    caplog.set_level(logging.INFO, "podium")
+    index = made(5, {"train": 30, "test": 60})
+    members = [member(n, index, train=1, test=skill).of("test") for n, skill in enumerate((0.0, 9.0, 0.0))]
+    found, weights = blended(tmp_path, index, members)
+    assert weights == pytest.approx([1 / 3] * 3)
+    np.testing.assert_allclose(found.probabilities, plain(members), atol=1e-6)
+    assert caplog.messages == ["no photo judges the members, so they are blended by the plain mean"]
 
 
 def test_a_member_on_all_photos_and_one_in_folds_meet_on_the_validation_table(tmp_path: Path) -> None:

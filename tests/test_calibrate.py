@@ -1,6 +1,7 @@
 """Temperatures against one that is known, because the probabilities were made too sure by it."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,18 @@ def test_labels_of_a_part_of_the_yardstick_do_not_change_its_own_rows(tmp_path: 
     np.testing.assert_array_equal(after.probabilities[part], before.probabilities[part])
     others = np.setdiff1d(np.arange(len(index)), part)
     assert (after.probabilities[others] != before.probabilities[others]).any(1).all()
+
+
+def test_where_no_photo_judges_all_stays_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The labels of the test photos are there and would ask for another temperature."""
+    caplog.set_level(logging.INFO, "podium")
+    index, given = made(4, {"train": 300, "test": 300}, train=3, test=3)
+    given = given.of("test")
+    found, said = calibrated(tmp_path, index, given)
+    assert said == {"yardstick": None, "photos": 0, "temperature": 1.0}
+    assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "pooled.csv").read_bytes()
+    np.testing.assert_array_equal(found.probabilities, given.probabilities)
+    assert caplog.messages == ["no photo judges this experiment, so its probabilities stay as they are"]
 
 
 ROW = st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4).filter(lambda row: sum(row) > 0.01)

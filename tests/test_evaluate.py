@@ -130,6 +130,22 @@ def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: 
     assert scores["validation"] == whole["validation"]
 
 
+def test_without_a_photo_to_judge_by_there_are_headers_and_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "podium")
+    _, classes, mistakes, _ = evaluated(tmp_path, {"test": 0.6})
+    assert caplog.messages == []
+    scores, *blind, _ = evaluated(tmp_path, {"test": 0.6}, test=[""] * 20)
+    assert scores == {}
+    for found, usual in zip(blind, (classes, mistakes), strict=True):
+        assert list(found.columns) == list(usual.columns)
+        assert found.empty
+        assert len(usual) > 0
+    said = "WARNING: no photo with a known label was left out, so nothing says what the submission is worth"
+    assert caplog.messages == [said]
+
+
 def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each seed's folds side by side give its own figures: their mean and deviation stand beside the pooled ones."""
     caplog.set_level(logging.INFO, "podium")

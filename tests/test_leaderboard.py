@@ -91,6 +91,29 @@ def test_figures_of_different_yardsticks_are_not_compared(tmp_path: Path, caplog
     ]
 
 
+def test_test_photos_rank_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What they alone measure, or nothing does, keeps the order of the config, below what is judged."""
+    caplog.set_level(logging.INFO, "podium")
+    reached = {"low": {"test": 0.5}, "folds": {"out_of_fold": 0.4, "test": 0.3}, "high": {"test": 0.9}, "unknown": {}}
+    paths = []
+    for name, values in reached.items():
+        figures = {
+            yardstick: {"photos": 10, **{metric: {"value": v, "low": v, "high": v} for metric in METRICS}}
+            for yardstick, v in values.items()
+        }
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps(figures))
+    leaderboard(paths, tmp_path / "leaderboard.csv", experiments=list(reached), teachers={}, metric="accuracy")
+    found = pd.read_csv(tmp_path / "leaderboard.csv", keep_default_na=False).set_index("experiment")
+    assert list(found.index) == ["folds", "low", "high", "unknown"]
+    assert list(found.judged_by) == ["out_of_fold", "", "", ""]
+    assert list(found.test_accuracy.astype(str)) == ["0.3", "0.5", "0.9", ""]
+    assert caplog.messages == [
+        "best by out_of_fold_accuracy: folds, 0.4000",
+        "not ranked, since no photo but the test photos judges them: low, high, unknown",
+    ]
+
+
 def test_several_seeds_give_two_more_columns_and_teachers_one(tmp_path: Path) -> None:
     figure = {"value": 0.9, "low": 0.8, "high": 0.95}
     seeds = {"seeds_mean": 0.85, "seeds_std": 0.02}

@@ -9,7 +9,8 @@ from conftest import SUBJECTS, UNVARIED, photo
 
 from podium import corruptions, images, pixels
 from podium.networks import cnn, save
-from podium.tables import write_csv
+from podium.step import BadInput
+from podium.tables import read_csv, write_csv
 from robustness import robustness
 
 SIZE = 24
@@ -21,29 +22,30 @@ CORRUPTIONS = {"noise": [0.05, 3.0], "blur": [], "brightness": [1.0]}
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two small networks, each fitted on one of two folds of 24 photos of four subjects; eight photos judge."""
+    """Two small networks, each fitted on one of two folds of 24 photos of four subjects; eight and eight judge."""
     folder = tmp_path_factory.mktemp("robustness")
-    decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in LABELS]
+    decoded = [images.decode(photo(name, number), SIZE) for number in range(10) for name in LABELS]
     pixels.write(folder / "train-0.npy", (24, SIZE, SIZE, 3), decoded[:24])
-    pixels.write(folder / "validation-0.npy", (8, SIZE, SIZE, 3), decoded[24:])
+    pixels.write(folder / "validation-0.npy", (8, SIZE, SIZE, 3), decoded[24:32])
+    pixels.write(folder / "test-0.npy", (8, SIZE, SIZE, 3), decoded[32:])
     rows, folds = np.arange(24), np.arange(24) // 4 % 2
     for fold in range(2):
         fitted = rows[folds != fold]
         targets = np.eye(4, dtype=np.float32)[fitted % 4]
         model, _ = cnn.fit([folder / "train-0.npy"], fitted, targets, fitted, seed=0, resume=folder / str(fold), **CNN)
         save(model, LABELS, folder / f"{fold}.keras")
-    index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8, "label": LABELS * 8})
-    index["id"] = index["digest"] = [f"{number}.jpg" for number in range(32)]
+    index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8 + ["test"] * 8, "label": LABELS * 10})
+    index["id"] = index["digest"] = [f"{number}.jpg" for number in range(40)]
     write_csv(folder / "index.csv", index)
     write_csv(folder / "folds.csv", pd.DataFrame({"fold": folds}))
     return folder
 
 
-def scored(folder: Path, split: str) -> pd.DataFrame:
+def scored(folder: Path, split: str, index: str = "index.csv") -> pd.DataFrame:
     robustness(
         [folder / "0.keras", folder / "1.keras"],
         [folder / f"{split}-0.npy"],
-        folder / "index.csv",
+        folder / index,
         folder / "folds.csv",
         folder / "robustness.csv",
         split=split,
@@ -63,11 +65,11 @@ def by_hand(folder: Path, part: Path, out_of_fold: bool) -> float:
     return float((found.argmax(1) == rows % 4).mean())
 
 
-@pytest.mark.parametrize("split", ["validation", "train"])
+@pytest.mark.parametrize("split", ["validation", "train", "test"])
 def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, split: str, tmp_path: Path) -> None:
     found, part = scored(folder, split), folder / f"{split}-0.npy"
     assert list(found.index) == [("none", 0), ("noise", 0.05), ("noise", 3.0), ("brightness", 1.0)]
-    assert set(found.yardstick) == {"out_of_fold" if split == "train" else "validation"}
+    assert set(found.yardstick) == {"out_of_fold" if split == "train" else split}
     stored = pixels.Pixels([part])
     photos = stored.read(range(len(stored)))
     assert set(found.photos) == {len(photos)}
@@ -79,3 +81,23 @@ def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, spli
         assert found.accuracy["noise", level] == pytest.approx(expected)
     assert found.accuracy["none", 0] == found.accuracy["brightness", 1.0]
     assert found.accuracy["none", 0] > found.accuracy["noise", 3.0]
+
+
+def test_photos_without_a_label_count_for_nothing_and_some_label_is_needed(folder: Path) -> None:
+    index = read_csv(folder / "index.csv")
+    index.loc[index.id.isin(["32.jpg", "33.jpg"]), "label"] = ""
+    write_csv(folder / "some.csv", index)
+    assert set(scored(folder, "test", "some.csv").photos) == {6}
+    index.loc[index.split == "test", "label"] = ""
+    write_csv(folder / "none.csv", index)
+    with pytest.raises(BadInput, match=r"none\.csv: no test photo can judge: none has a label and is no copy of a tr"):
+        scored(folder, "test", "none.csv")
+
+
+def test_a_label_that_no_training_photo_has_counts_as_wrong(folder: Path) -> None:
+    usual, index = scored(folder, "validation"), read_csv(folder / "index.csv")
+    index.loc[index.split == "validation", "label"] = [*LABELS, *["unheard of"] * 4]
+    write_csv(folder / "other.csv", index)
+    found = scored(folder, "validation", "other.csv")
+    assert set(found.photos) == {8}
+    assert found.accuracy["none", 0] <= 0.5 < usual.accuracy["none", 0]

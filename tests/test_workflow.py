@@ -248,6 +248,7 @@ SETTINGS = {
     "finetune epochs": (CONFIG, network("finetune", epochs=4), set()),
     "another seed": (CONFIG, default("train", seeds=[1]), FITS),
     "fold count": (CONFIG, top("defaults", folds=3), LINEAR | CNN | {"split"}),
+    "nothing held out": (CONFIG, top("defaults", held_out=False), set()),
     "fold seed": (CONFIG, top("split", seed=1), FITS | {"split"}),
     "size": (CONFIG, experiment("linear", size=48), LINEAR | {"preprocess", "embed"}),
     "other weights": (CONFIG, experiment("linear", backbone="mobilenet_v2", weights="none"), LINEAR | {"embed"}),
@@ -558,6 +559,13 @@ def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, s
         "test": len(submission),
     }
     assert sorted(path.name for path in (project / wanted[3]).parent.glob("seed*")) == ["seed0-all", "seed0-fold0"]
+    before = (project / CONFIG).read_text()
+    edit(project / CONFIG, top("defaults", held_out=False))
+    try:
+        given = (*wanted[2:], "--config", "competition=flowers", f"archive={tmp_path / 'flowers.tgz'}")
+        assert scheduled(project, *given) == of("whole", "pool", *AFTER)
+    finally:
+        (project / CONFIG).write_text(before)
 
 
 def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finished: tuple[Path, str]) -> None:
@@ -571,12 +579,21 @@ def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finish
         members[f"{split}-labels"] = b"\0\0\x08\1" + struct.pack(">I", len(labels)) + labels
     write_zip(project / "idx.zip", members)
     idx = {split: {"images": f"{split}-images", "labels": f"{split}-labels"} for split in ("train", "test")}
-    facts = {"idx": {**idx, "classes": list(SUBJECTS)}, "archive": "idx.zip", "run": ["linear"]}
-    (project / "config/competitions/idx.yaml").write_text(yaml.safe_dump(facts))
-    snakemake(project, "--config", "competition=idx")
+    facts = {"idx": {**idx, "classes": list(SUBJECTS)}, "archive": "idx.zip", "run": ["whole", "linear"]}
+    (project / "config/competitions/idx.yaml").write_text(yaml.safe_dump({**facts, "defaults": {"held_out": False}}))
+    said = snakemake(project, "--cores", "all", "--config", "competition=idx")
     submission = pd.read_csv(project / "results/idx/linear/submission.csv", dtype=str)
     assert list(submission.id) == [str(number) for number in range(12)]
     right = (submission.label == [*SUBJECTS] * 3).mean()
     scores = json.loads((project / "results/idx/linear/scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"out_of_fold": 32, "test": 12}
     assert scores["test"]["accuracy"]["value"] == right > 0.9
+    # One fit of all photos, which nothing but the test photos judges, stands below whatever they say.
+    whole = project / "results/idx/whole"
+    assert [path.name for path in whole.glob("seed*")] == ["seed0-all"]
+    scores = json.loads((whole / "scores.json").read_text())
+    assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"test": 12}
+    assert (whole / "predictions.csv").read_bytes() == (whole / "pooled.csv").read_bytes()
+    board = pd.read_csv(project / "results/idx/leaderboard.csv", keep_default_na=False)
+    assert board[["experiment", "judged_by"]].to_numpy().tolist() == [["linear", "out_of_fold"], ["whole", ""]]
+    assert re.search(r"^results/idx/whole/submission\.csv   accuracy [\d.]+ \(.*\) on the test photos$", said, re.M)

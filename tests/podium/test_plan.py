@@ -435,6 +435,36 @@ def test_without_folds_and_without_a_validation_table_a_fold_is_held_out_beside(
     assert fits(plan(with_folds(3))) == ["seed0-fold0", "seed0-fold1", "seed0-fold2"]
 
 
+def labelled_test(project: Path) -> None:
+    """Makes `pets` a competition without a validation table, whose test photos have labels."""
+    idx = {split: {"images": split, "labels": split} for split in ("train", "test")}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", "idx": idx}))
+
+
+def not_held_out(count: int, *seeds: int) -> Callable[[dict[str, Any]], object]:
+    def change(config: dict[str, Any]) -> None:
+        with_folds(count, *seeds)(config)
+        config["defaults"]["held_out"] = False
+
+    return change
+
+
+def test_nothing_is_held_out_beside_where_the_test_photos_say_the_score(project: Path) -> None:
+    assert fits(plan(not_held_out(0))) == fits(plan(with_folds(0))) == ["seed0-all"]
+    assert plan(not_held_out(0)).settings("robustness", job())["split"] == "validation"
+    labelled_test(project)
+    assert fits(plan(with_folds(0, 1, 2))) == ["seed1-all", "seed1-fold0", "seed2-all", "seed2-fold0"]
+    one = plan(not_held_out(0, 1, 2))
+    assert fits(one) == ["seed1-all", "seed2-all"]
+    assert one.settings("predict", job(fit="seed1-all"))["splits"] == ["test"]
+    assert one.models(job()) == [f"results/pets/linear/seed{seed}-all/model.keras" for seed in (1, 2)]
+    assert one.judging(job()) == ["data/pets/224px/test-0.npy"]
+    asked = one.settings("robustness", job())
+    assert (asked["split"], asked["left_out"]) == ("test", [-1, -1])
+    assert fits(plan(not_held_out(2))) == ["seed0-fold0", "seed0-fold1"]
+    assert plan(not_held_out(2)).settings("robustness", job())["split"] == "train"
+
+
 def test_a_pupil_reads_what_its_teachers_fits_predicted_who_left_out_the_same(project: Path) -> None:
     def change(config: dict[str, Any], folds: int = 0) -> None:
         config["run"] = ["pupil"]
@@ -533,13 +563,34 @@ def test_members_of_one_yardstick_only(project: Path) -> None:
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(None, 8), (3, 3), (64, 8)])
-def test_the_device_bounds_the_threads_and_only_large_networks_take_them_all(
-    threads: int | None, expected: int
-) -> None:
+def test_the_device_bounds_the_threads_and_large_networks_take_them_all(threads: int | None, expected: int) -> None:
     one = plan(lambda config: config["device"].update(threads=threads))
     assert one.cores(8) == one.threads(job(experiment="finetune"), 8) == expected
     assert one.threads(job(experiment="linear"), 8) == one.threads(job(experiment="cnn"), 8) == 1
     assert one.cores(None) == one.threads(job(experiment="finetune"), None) == 1
+
+
+@pytest.mark.parametrize(
+    ("folds", "seeds", "cores", "threads", "expected"),
+    [
+        (0, [0], 8, None, 8),
+        (0, [0, 1, 2], 8, None, 2),
+        (4, [0], 8, None, 2),
+        (4, [0, 1, 2], 8, None, 1),
+        (0, [0], 8, 3, 3),
+        (4, [0], 8, 1, 1),
+        (4, [0], 64, 3, 3),
+        (0, [0], None, None, 1),
+    ],
+)
+def test_small_networks_share_the_cores_among_their_fits(
+    folds: int, seeds: list[int], cores: int | None, threads: int | None, expected: int
+) -> None:
+    def change(config: dict[str, Any]) -> None:
+        with_folds(folds, *seeds)(config)
+        config["device"]["threads"] = threads
+
+    assert plan(change).threads(job(), cores) == expected
 
 
 def test_what_fits_on_pixels_claims_the_gpu_and_the_memory_that_the_device_gives() -> None:
@@ -659,3 +710,83 @@ def test_a_folder_is_tracked_by_what_is_in_it(project: Path) -> None:
 
 def test_the_summary_waits_until_everything_is_there() -> None:
     assert plan().summary() == ""
+
+
+def test_the_summary_says_what_the_test_photos_say_and_where_nothing_is_known(project: Path) -> None:
+    labelled_test(project)
+    for name in ("results/pets/linear", "results/pets/cnn", "data/pets"):
+        (project / name).mkdir(parents=True)
+    for name in ("linear", "cnn"):
+        (project / f"results/pets/{name}/submission.csv").touch()
+    (project / "data/pets/quarantine.csv").write_text("id,file,label,split,reason\n")
+    (project / "results/pets/leaderboard.csv").write_text(
+        "experiment,judged_by,test_photos,test_accuracy,test_accuracy_low,test_accuracy_high\n"
+        "linear,,100,0.93,0.9,0.95\n"
+        "cnn,,,,,\n"
+    )
+    tested, unknown, board = plan(run=["linear", "cnn"]).summary().splitlines()
+    assert tested == "results/pets/linear/submission.csv   accuracy 0.930 (0.900 to 0.950) on the test photos"
+    assert unknown == (
+        "results/pets/cnn/submission.csv   accuracy not known, since no photo with a known label was left out"
+    )
+    assert board.startswith("results/pets/leaderboard.csv")
+
+
+def unlabelled(name: str) -> dict[str, Any]:
+    """A competition of this layout whose test photos have no labels as far as its file says."""
+    idx = {"train": {"images": "a", "labels": "b"}, "test": {"images": "c"}}
+    tables = {split: table for split, table in TABLES.items() if split != "validation"}
+    return {"archive": "pets.zip", name: {"tables": tables, "idx": idx}[name]}
+
+
+@pytest.mark.parametrize("layout", ["tables", "idx"])
+def test_an_experiment_that_nothing_could_judge_is_refused_in_one_line(project: Path, layout: str) -> None:
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(unlabelled(layout)))
+    with pytest.raises(ConfigError) as refused:
+        plan(not_held_out(0))
+    message = "podium: experiments.linear.held_out: false leaves nothing to judge by: no test photo has a label"
+    assert str(refused.value) == message
+    assert fits(plan(not_held_out(2))) == ["seed0-fold0", "seed0-fold1"]
+    assert fits(plan(with_folds(0))) == ["seed0-all", "seed0-fold0"]
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
+        {"cifar": {"train": ["a"], "test": ["b"], "label_bytes": 1}},
+        {"tfrecord": {**LABELLED, "holdout": 0.2, "seed": 0}},
+        {"tfrecord": {**LABELLED, "test": "*"}},  # only the records know
+    ],
+)
+def test_test_photos_of_other_layouts_may_judge_alone(project: Path, layout: dict[str, Any]) -> None:
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"archive": "pets.zip", **layout}))
+    assert fits(plan(not_held_out(0))) == ["seed0-all"]
+
+
+def test_members_and_teachers_hold_out_the_same(project: Path) -> None:
+    """Only where there is neither a fold nor a validation table does it matter."""
+
+    def change(config: dict[str, Any], experiment: str = "mix", folds: int = 0) -> None:
+        config["run"] = [experiment]
+        config["defaults"]["folds"] = folds
+        config["experiments"] = {
+            "pupil": {"train": {"network": "cnn", "teachers": ["other"]}},
+            "other": {"held_out": False, "train": {"network": "cnn"}},
+            "usual": {"train": {"network": "cnn"}},
+        }
+        config["ensembles"] = {"mix": ["usual", "other"]}
+
+    assert plan(change).members(job(experiment="mix"))
+    labelled_test(project)
+    wrong = {
+        "mix": "podium: ensembles.mix: without a validation table, members need the same folds (usual 0, other 0 ",
+        "pupil": "podium: experiments.pupil.train.teachers: a teacher needs the same folds ('other' has 0 ",
+    }
+    for name, message in wrong.items():
+        assert plan(lambda config, name=name: change(config, name, folds=3))
+        with pytest.raises(ConfigError) as refused:
+            plan(lambda config, name=name: change(config, name))
+        assert str(refused.value).startswith(message)
+        assert "without held_out" in str(refused.value)
+        assert "\n" not in str(refused.value)

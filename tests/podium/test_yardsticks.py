@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from podium import JUDGES, SPLITS
+from podium.step import BadInput
 from podium.tables import Predictions
 from podium.yardsticks import judge, yardsticks
 
@@ -93,6 +94,16 @@ def test_a_label_that_no_training_photo_has_is_wrong_and_nothing_is_fitted_to_it
 def test_the_first_of_the_judges_that_is_there_decides_and_the_test_photos_never(rows: pd.Series, name: str) -> None:
     assert judge(INDEX, predictions(rows)).name == name
     assert JUDGES == ("validation", "out_of_fold", "held_out")
+
+
+def test_nothing_judges_what_has_predicted_test_photos_alone_and_a_validation_table_that_cannot_is_refused() -> None:
+    index = INDEX[INDEX.split != "validation"]
+    given = predictions(INDEX.split == "test")
+    assert [each.name for each in yardsticks(index, given)] == ["test"]
+    assert judge(index, given) is None
+    copies = INDEX[INDEX.id.isin(["v1", "v2"]) | (INDEX.split != "validation")]
+    with pytest.raises(BadInput, match="no photo to judge by: all of the validation table are copies"):
+        judge(copies, predictions(INDEX.split != "train"))
 
 
 def test_parts_are_even_and_keep_copies_together() -> None:

@@ -22,28 +22,32 @@ def blend(members: list[Path], index: Path, pooled: Output, weights: Output, *, 
 
     Greedy selection with replacement (Caruana et al., "Ensemble selection from libraries of models", 2004)
     by log loss. It is kept where it beats the plain mean on photos that its weights were not fitted on; the
-    yardstick photos then get such weights too, so that the blend's own figures are honest.
+    yardstick photos then get such weights too, so that the blend's own figures are honest. Where no photo judges the
+    members, it is the plain mean.
     """
     tables = _shared([Predictions.read(path) for path in members])
     yardstick = judge(read_csv(index), tables[0])
     stacked = np.stack([table.probabilities for table in tables])
-    on_yardstick = stacked[:, yardstick.rows]
-    fitted = _crossfitted(on_yardstick, yardstick)
-    blended = np.einsum("mn,mnc->nc", fitted, on_yardstick)
-    greedy, plain = (float(log_losses(yardstick.truth, each).mean()) for each in (blended, on_yardstick.mean(0)))
     chosen = np.full(len(names), 1 / len(names), np.float32)
     probabilities = np.einsum("m,mnc->nc", chosen, stacked)
-    if greedy < plain:
-        chosen = _greedy(on_yardstick, yardstick.truth)
-        probabilities = np.einsum("m,mnc->nc", chosen, stacked)
-        probabilities[yardstick.rows] = blended
-    log.info(
-        "log loss %s: greedy weights %.4f, plain mean %.4f; %s",
-        yardstick.name.replace("_", " "),
-        greedy,
-        plain,
-        ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, chosen, strict=True)),
-    )
+    if yardstick is None:
+        log.info("no photo judges the members, so they are blended by the plain mean")
+    else:
+        on_yardstick = stacked[:, yardstick.rows]
+        fitted = _crossfitted(on_yardstick, yardstick)
+        blended = np.einsum("mn,mnc->nc", fitted, on_yardstick)
+        greedy, plain = (float(log_losses(yardstick.truth, each).mean()) for each in (blended, on_yardstick.mean(0)))
+        if greedy < plain:
+            chosen = _greedy(on_yardstick, yardstick.truth)
+            probabilities = np.einsum("m,mnc->nc", chosen, stacked)
+            probabilities[yardstick.rows] = blended
+        log.info(
+            "log loss %s: greedy weights %.4f, plain mean %.4f; %s",
+            yardstick.name.replace("_", " "),
+            greedy,
+            plain,
+            ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, chosen, strict=True)),
+        )
     Predictions(tables[0].keys, tables[0].labels, probabilities).write(pooled)
     write_csv(weights, pd.DataFrame({"experiment": names, "weight": chosen}))
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from podium.scores import calibration_error, log_losses
 from podium.step import Output, log, run
 from podium.tables import Predictions, read_csv
-from podium.yardsticks import judge
+from podium.yardsticks import Yardstick, judge
 
 PARTS = 5
 TEMPERATURES = (0.2, 5.0)
@@ -23,19 +24,31 @@ def calibrate(pooled: Path, index: Path, predictions: Output, calibration: Outpu
 
     Guo et al., "On calibration of modern neural networks", 2017. The yardstick photos themselves get
     temperatures fitted on others of them, so that figures on them stay honest; where that does not lower their
-    log loss the temperature stays 1. The order of a photo's classes never changes.
+    log loss the temperature stays 1, and so it does where no photo judges. The order of a photo's classes never
+    changes.
     """
     before = Predictions.read(pooled)
     yardstick = judge(read_csv(index), before)
-    own, truth = before.probabilities[yardstick.rows], yardstick.truth
+    if yardstick is None:
+        log.info("no photo judges this experiment, so its probabilities stay as they are")
+        after, found = before.probabilities, {"yardstick": None, "photos": 0, "temperature": 1.0}
+    else:
+        after, found = _calibrated(before.probabilities, yardstick)
+    Predictions(before.keys, before.labels, after).write(predictions)
+    calibration.write_text(json.dumps(found, indent=2) + "\n")
+
+
+def _calibrated(before: Floats, yardstick: Yardstick) -> tuple[Floats, dict[str, Any]]:
+    """The probabilities after scaling, and what calibration.json says of it."""
+    own, truth = before[yardstick.rows], yardstick.truth
     scaled, parts = own.copy(), yardstick.parts(PARTS)
     for part in np.unique(parts):
         others = parts != part
         scaled[~others] = _scaled(own[~others], _temperature(own[others], truth[others]))
-    temperature, after = 1.0, before.probabilities
+    temperature, after = 1.0, before
     if _log_loss(truth, scaled) < _log_loss(truth, own):
         temperature = _temperature(own, truth)
-        after = _scaled(before.probabilities, temperature)
+        after = _scaled(before, temperature)
         after[yardstick.rows] = scaled
     scaled = after[yardstick.rows]
     figures = {
@@ -48,9 +61,7 @@ def calibrate(pooled: Path, index: Path, predictions: Output, calibration: Outpu
         yardstick.name.replace("_", " "),
         *figures["calibration_error"].values(),
     )
-    Predictions(before.keys, before.labels, after).write(predictions)
-    found = {"yardstick": yardstick.name, "photos": len(truth), "temperature": temperature, **figures}
-    calibration.write_text(json.dumps(found, indent=2) + "\n")
+    return after, {"yardstick": yardstick.name, "photos": len(truth), "temperature": temperature, **figures}
 
 
 def _temperature(probabilities: Floats, truth: NDArray[np.int64]) -> float:

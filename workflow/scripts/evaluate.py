@@ -12,6 +12,9 @@ from podium.step import Output, log, run
 from podium.tables import Predictions, mean, read_csv, write_csv
 from podium.yardsticks import yardsticks
 
+CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
+MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted", "probability"]
+
 
 def evaluate(
     predictions: Path,
@@ -27,7 +30,8 @@ def evaluate(
 
     The yardsticks are the training photos out of fold or a held-out fold of them, the validation table where
     there is one, and the held-out test photos where their labels are known; each figure comes with its 95 %
-    interval. `fits` are the predictions of each fit, seed by seed: several seeds are scored one by one too.
+    interval. `fits` are the predictions of each fit, seed by seed: several seeds are scored one by one too. Where
+    there is none of them, the tables hold nothing but their headers.
     """
     photos, found = read_csv(index), Predictions.read(predictions)
     figures, by_class, wrong = {}, [], []
@@ -52,10 +56,17 @@ def evaluate(
         _add_seeds(figures, photos, [Predictions.read(path) for path in fits], len(seeds))
     for name, each in figures.items():
         log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in METRICS))
+    if not figures:
+        log.warning("WARNING: no photo with a known label was left out, so nothing says what the submission is worth")
     _warn_of_leak(figures)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
-    write_csv(classes, pd.concat(by_class))
-    write_csv(mistakes, pd.concat(wrong).sort_values(["yardstick", "probability"], ascending=[True, False]))
+    write_csv(classes, _stacked(by_class, CLASS_COLUMNS))
+    surest = _stacked(wrong, MISTAKE_COLUMNS).sort_values(["yardstick", "probability"], ascending=[True, False])
+    write_csv(mistakes, surest)
+
+
+def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+    return pd.concat(tables) if tables else pd.DataFrame(columns=columns)
 
 
 def _add_seeds(figures: dict[str, Any], photos: pd.DataFrame, fits: list[Predictions], seeds: int) -> None:

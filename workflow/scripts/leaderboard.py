@@ -24,13 +24,14 @@ def leaderboard(
     """Compare the experiments by `metric`, the best first; each figure names its yardstick.
 
     Each is judged by the validation table where there is one, else out of fold, else by its held-out fold;
-    figures of different yardsticks are not compared: one's experiments stand above the next one's. `teachers` names,
-    for each that trained on photos without labels, the experiments that labelled these.
+    figures of different yardsticks are not compared: one's experiments stand above the next one's. Where there is
+    none of them, experiments keep their order, whatever the test photos say. `teachers` names, for each that trained
+    on photos without labels, the experiments that labelled these.
     """
     rows = []
     for experiment, path in zip(experiments, scores, strict=True):
         found = json.loads(path.read_text())
-        row = {"experiment": experiment, "judged_by": next(name for name in JUDGES if name in found)}
+        row = {"experiment": experiment, "judged_by": next((name for name in JUDGES if name in found), "")}
         if teachers:
             row["teachers"] = " ".join(teachers.get(experiment, []))
         for yardstick, figures in found.items():
@@ -43,12 +44,18 @@ def leaderboard(
             }
         rows.append(row)
     table, better = pd.DataFrame(rows), -1 if metric != "log_loss" else 1
-    place = [(JUDGES.index(row["judged_by"]), better * row[f"{row['judged_by']}_{metric}"]) for row in rows]
+    place = [
+        (JUDGES.index(by), better * row[f"{by}_{metric}"]) if (by := row["judged_by"]) else (len(JUDGES), 0.0)
+        for row in rows
+    ]
     table = table.iloc[sorted(range(len(rows)), key=place.__getitem__)]
     write_csv(leaderboard, table)
-    for judge, group in table.groupby("judged_by", sort=False):
+    for _, group in table.groupby("judged_by", sort=False):
         best = group.iloc[0]
-        log.info("best by %s_%s: %s, %.4f", judge, metric, best.experiment, best[f"{judge}_{metric}"])
+        if judge := best.judged_by:
+            log.info("best by %s_%s: %s, %.4f", judge, metric, best.experiment, best[f"{judge}_{metric}"])
+        else:
+            log.info("not ranked, since no photo but the test photos judges them: %s", ", ".join(group.experiment))
 
 
 if __name__ == "__main__":

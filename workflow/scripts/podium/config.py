@@ -62,6 +62,12 @@ class Config:
         facts = self.facts(competition)
         return any("validation" in facts[name] for name in LAYOUTS if facts[name])
 
+    def judging_split(self, competition: str, settings: Settings) -> str:
+        """The split whose photos judge an experiment of these settings; the test photos where no others are left."""
+        if self.has_validation(competition):
+            return "validation"
+        return "train" if settings["folds"] or settings["held_out"] else "test"
+
     def check_experiment(self, competition: str, name: str) -> None:
         """Raises ConfigError unless this is an experiment, or an ensemble whose members one yardstick measures."""
         members = self.ensembles.get(name)
@@ -72,7 +78,7 @@ class Config:
         for member in members:
             if member not in self.experiments:
                 raise ConfigError(f"{where}: no experiment '{member}'{instead(member, self.experiments)}")
-        folds = {member: self.experiment(competition, member)["folds"] for member in members}
+        folds = {member: self._folds(competition, self.experiment(competition, member)) for member in members}
         if not self.has_validation(competition) and len(set(folds.values())) > 1:
             said = ", ".join(f"{member} {count}" for member, count in folds.items())
             raise ConfigError(f"{where}: without a validation table, members need the same folds ({said})")
@@ -91,6 +97,8 @@ class Config:
             )
         if wrong := refusal(settings["backbone"], settings["weights"]):
             raise ConfigError(f"{where}.weights: {wrong}")
+        if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
+            raise ConfigError(f"{where}.held_out: false leaves nothing to judge by: no test photo has a label")
         self._check_teachers(competition, name, settings)
         return settings
 
@@ -113,9 +121,19 @@ class Config:
             merged = self.merged(competition, teacher)
             if merged["train"]["teachers"]:
                 raise ConfigError(f"{where}: '{teacher}' has teachers itself")
-            if merged["folds"] != settings["folds"]:
-                said = f"'{teacher}' has {merged['folds']}, {name} {settings['folds']}"
-                raise ConfigError(f"{where}: a teacher needs the same folds ({said})")
+            theirs, own = (self._folds(competition, each) for each in (self.experiment(competition, teacher), settings))
+            if theirs != own:
+                raise ConfigError(f"{where}: a teacher needs the same folds ('{teacher}' has {theirs}, {name} {own})")
+
+    def _folds(self, competition: str, settings: Settings) -> str:
+        """Which photos the fits of an experiment leave out, in words."""
+        without = " without held_out" if self.judging_split(competition, settings) == "test" else ""
+        return f"{settings['folds']}{without}"
+
+    def _may_have_test_labels(self, competition: str) -> bool:
+        """As far as the competition's file says: whether TFRecord files have them is seen when they are read."""
+        facts = self.facts(competition)
+        return not facts["tables"] and not (facts["idx"] and "labels" not in facts["idx"]["test"])
 
     def teachers(self, competition: str, names: list[str]) -> dict[str, list[str]]:
         """The teachers of each experiment, or of each ensemble's members, that has any."""

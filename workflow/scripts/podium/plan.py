@@ -17,8 +17,8 @@ from podium.fingerprint import fingerprint
 from podium.settings import ConfigError, Settings, instead
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
-LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side
-HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick where there is no validation table
+LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side, and share them
+HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit beside
 
 
 class Plan:
@@ -135,9 +135,9 @@ class Plan:
         return f"data/{wildcards.competition}/folds{count}.csv"
 
     def threads(self, wildcards: Any, cores: int | None) -> int:
-        """The processor cores of `train` and `predict`."""
+        """The processor cores of `train` and `predict`: all of them, or a share where fits run side by side."""
         network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
-        return self.cores(cores) if network in LARGE else 1
+        return self.cores(cores if network in LARGE else max(1, (cores or 1) // len(self.fits(wildcards))))
 
     def cores(self, cores: int | None) -> int:
         """Those that Snakemake may use, or as many of them as `device` says."""
@@ -204,7 +204,7 @@ class Plan:
             return []
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         fits = [f"fold{fold}" for fold in range(experiment["folds"])] or ["all"]
-        if not experiment["folds"] and not self._config.has_validation(wildcards.competition):
+        if not experiment["folds"] and self._judging_split(wildcards) == "train":
             fits.append("fold0")
         folder = f"results/{wildcards.competition}/{wildcards.experiment}"
         return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
@@ -214,8 +214,8 @@ class Plan:
         if wildcards.experiment in self._config.ensembles:
             raise ConfigError(f"{wildcards.experiment}: an ensemble has no model; ask for one of its members")
         folders = [str(Path(path).parent) for path in self.fits(wildcards)]
-        alone = not self._config.has_validation(wildcards.competition)
-        return [f"{folder}/model.keras" for folder in folders if not (alone and folder.endswith("-all"))]
+        left_out = self._judging_split(wildcards) == "train"
+        return [f"{folder}/model.keras" for folder in folders if not (left_out and folder.endswith("-all"))]
 
     def histories(self, wildcards: Any) -> list[str]:
         """How each fit of an experiment went."""
@@ -227,7 +227,7 @@ class Plan:
         """The pixels of the photos that judge."""
         size = self._config.experiment(wildcards.competition, wildcards.experiment)["size"]
         shards = self._config.facts(wildcards.competition)["index"]["shards"]
-        split = "validation" if self._config.has_validation(wildcards.competition) else "train"
+        split = self._judging_split(wildcards)
         return [f"data/{wildcards.competition}/{size}px/{split}-{shard}.npy" for shard in range(shards)]
 
     def scores(self, wildcards: Any) -> list[str]:
@@ -260,7 +260,8 @@ class Plan:
                 ]
                 names = row.get("teachers", "").replace(" ", " and ")
                 taught = f"; also trained on photos without labels, as {names} label them" if names else ""
-                lines.append(f"{path}   {metric.replace('_', ' ')} {'; '.join(figures)}{taught}")
+                said = "; ".join(figures) or "not known, since no photo with a known label was left out"
+                lines.append(f"{path}   {metric.replace('_', ' ')} {said}{taught}")
         lines.append(f"{self.targets[-1]}   all figures, with 95 % intervals")
         quarantine = Path(f"data/{self._competition}/quarantine.csv")
         with quarantine.open(encoding="utf-8", newline="") as file:
@@ -301,11 +302,15 @@ class Plan:
         fits = [Path(model).parent.name for model in self.models(wildcards)]
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         return {
-            "split": "validation" if self._config.has_validation(wildcards.competition) else "train",
+            "split": self._judging_split(wildcards),
             "left_out": [-1 if fold is None else fold for fold in map(_left_out, fits)],
             **experiment["predict"],
             "corruptions": experiment["robustness"],
         }
+
+    def _judging_split(self, wildcards: Any) -> str:
+        experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
+        return self._config.judging_split(wildcards.competition, experiment)
 
     def _seeds(self, wildcards: Any) -> list[int]:
         if wildcards.experiment in self._config.ensembles:
