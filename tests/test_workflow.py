@@ -255,7 +255,8 @@ SETTINGS = {
     "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
-    "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), FITS | DATA),
+    "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), SUBMISSIONS | {"ask"}),
+    "no sample": (COMPETITION, lambda facts: facts["submission"].pop("sample"), SUBMISSIONS | {"ask"}),
     "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
 }
 
@@ -509,16 +510,22 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
     assert not (project / "data/broken/index.csv").exists()
 
 
-def test_a_form_that_does_not_fit_stops_before_anything_is_trained(finished: tuple[Path, str]) -> None:
+def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    facts = {"tables": TABLES, "submission": {"sample": "sample_submission.csv", "form": "probabilities"}}
-    (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
-    said = snakemake(
-        project, "--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]", fails=True
-    )
-    line = next(line for line in said.splitlines() if "error" in line)
-    assert line == "[ask misfit] error: sample_submission.csv: line 1: 'label' is not a label of the training photos"
-    assert not (project / "results/misfit").exists()
+    # The validation table in the place of the sample asks for other photos than the test table has.
+    wrong = {
+        ("validation.csv", "labels"): "line 2: 'ch100.jpg' is not an id of test.csv, whose first is 'ch200.jpg'",
+        ("sample_submission.csv", "probabilities"): "line 1: 'label' is not a label of the training photos",
+    }
+    for (sample, form), message in wrong.items():
+        facts = {"tables": TABLES, "submission": {"sample": sample, "form": form}}
+        (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
+        given = ("--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]")
+        said = snakemake(project, *given, fails=True)
+        assert [line for line in said.splitlines() if "error:" in line] == [f"[ask misfit] error: {sample}: {message}"]
+        found = {path.name for path in (project / "data/misfit").iterdir()}
+        assert found == {"source.zip", "index.csv", "quarantine.csv"}
+        assert not (project / "results/misfit").exists()
 
 
 def test_class_folders_are_held_out_scored_and_submitted(finished: tuple[Path, str], tmp_path: Path) -> None:

@@ -43,10 +43,9 @@ class Plan:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._config.facts(wildcards.competition)
         layout = {name: facts[name] for name in LAYOUTS if facts[name]}
-        asked = {"sample": facts["submission"]["sample"], "ids": facts["submission"]["ids"]}
         by_rule: dict[str, Callable[[], Settings]] = {
             "download": lambda: self._download(facts),
-            "index": lambda: {"layout": layout, **asked, **facts["index"]},
+            "index": lambda: {"layout": layout, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size)},
@@ -62,8 +61,7 @@ class Plan:
             "robustness": lambda: self._robustness(wildcards),
             "ask": lambda: {
                 "tables": facts["tables"],
-                **asked,
-                **{key: facts["submission"][key] for key in ("form", "top", "separator")},
+                **{key: facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator")},
             },
             "submit": lambda: self._submit(wildcards),
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
