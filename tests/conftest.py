@@ -7,12 +7,19 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+import yaml
 from PIL import Image
+
+from podium.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared/data"
@@ -180,3 +187,35 @@ def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
     )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
+
+
+# The config of the plans that `plan` makes.
+PLANNED = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"run": ["linear"]}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the competitions of the repository and one of tables, `pets`."""
+    folder = tmp_path / "config/competitions"
+    folder.mkdir(parents=True)
+    for path in (ROOT / "config/competitions").glob("*.yaml"):
+        (folder / path.name).write_text(path.read_text())
+    (tmp_path / "pets.zip").write_bytes(b"")
+    pets(tmp_path, archive="pets.zip")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pets(project: Path, **facts: Any) -> None:
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": TABLES, **facts}))
+
+
+def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: Any) -> Plan:
+    """The plan of the repository's config with a change to it, and what the command line gave over it."""
+    config = deepcopy(PLANNED)
+    change(config)
+    return Plan({**config, "competition": "pets", **given}, given)
+
+
+def job(**wildcards: str) -> SimpleNamespace:
+    return SimpleNamespace(**{"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", **wildcards})

@@ -94,9 +94,9 @@ def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[s
     keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
     turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
     Predictions(keys, labels, turns).write(folder / "predictions.csv")
-    usual = {key: FACTS["submission"][key] for key in ("sample", "ids")} | {"form": "labels", "top": 1, "separator": " "}
+    usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
     paths = folder / "source.zip", folder / "index.csv", folder / "asked.json"
-    ask(*paths, tables=FACTS["tables"], **(usual | settings))
+    ask(*paths, tables=FACTS["tables"], form="labels", top=1, separator=" ", **(usual | settings))
     submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
     with zipfile.ZipFile(folder / "cats.zip") as archive:
         handed = archive.read("13-03-19_1.tsv")
