@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared/data"
 GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
+# The run of `finished`, below.
+ARCHIVE = ("--config", "competition=pets", "archive=pets.zip")
+EXPERIMENTS = ("linear", "cnn", "whole", "pupil", "both")
+RESULTS = Path("results/pets")
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
@@ -187,6 +192,57 @@ def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
     )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
+
+
+def jobs(project: Path, *arguments: str) -> list[tuple[str, dict[str, str]]]:
+    """The rules and wildcards of a dry run."""
+    said = snakemake(project, "--quiet", "host", "--dry-run", *(arguments or ARCHIVE))
+    found = []
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
+        wildcards = re.search(r"^    wildcards: (.*)$", body, re.M)
+        pairs = wildcards[1].split(", ") if wildcards else []
+        found.append((rule, dict(pair.split("=", 1) for pair in pairs)))
+    return found
+
+
+def scheduled(project: Path, *arguments: str) -> set[str]:
+    """The jobs of a dry run, as `rule` or `rule experiment`."""
+    named = [f"{rule} {wildcards.get('experiment', '')}".strip() for rule, wildcards in jobs(project, *arguments)]
+    return set(named) - {"all"}
+
+
+def edit(path: Path, change: Callable[[dict], object]) -> None:
+    """Changes a YAML file."""
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished run on 32 photos, of which one training and one test file are broken.
+
+    Both small networks in folds and their blend; one of them on all photos too, which teaches the other.
+    """
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    members = competition(train=8, validation=2, test=2)
+    members["train/co3.jpg"] = members["train/co3.jpg"][:900]
+    members["test/te201.jpg"] = b""
+    write_zip(project / "pets.zip", members)
+    facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": list(EXPERIMENTS)}))
+
+    def shrink(config: dict) -> None:
+        config["defaults"] |= {"size": 64, "folds": 2}
+        config["defaults"]["robustness"] |= {"noise": [0.4], "blur": [], "jpeg": [10], "brightness": []}
+        config["defaults"]["train"]["cnn"] |= {"epochs": 3, "width": 8, "batch": 8}
+        config["experiments"]["linear"]["size"] = 64
+        config["experiments"]["whole"] = {"folds": 0, "train": {"network": "head"}}
+        config["experiments"]["pupil"] = {"folds": 0, "train": {"network": "cnn", "teachers": ["whole"]}}
+        config["ensembles"]["both"] = ["linear", "cnn"]
+
+    edit(project / "config/config.yaml", shrink)
+    return project, snakemake(project, "--cores", "all", *ARCHIVE)
 
 
 # The config of the plans that `plan` makes.
