@@ -3,16 +3,24 @@
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+import yaml
 from PIL import Image
+
+from podium.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared/data"
@@ -21,6 +29,10 @@ SUBJECTS = ("chelsea", "coffee", "flower", "temple")
 # The settings of an augmentation that shows photos as they are.
 UNVARIED: dict[str, Any] = {"area": [1.0, 1.0], "aspect": 1.0, "shift": 0.0, "rotation": 0.0, "flip": False}
 UNVARIED |= {"light": 0.0, "colour": 0.0, "mixup": 0.0, "cutmix": 0.0, "corruptions": []}
+# The run of `finished`, below.
+ARCHIVE = ("--config", "competition=pets", "archive=pets.zip")
+EXPERIMENTS = ("linear", "cnn", "whole", "pupil", "both")
+RESULTS = Path("results/pets")
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
@@ -183,3 +195,86 @@ def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
     )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
+
+
+def jobs(project: Path, *arguments: str) -> list[tuple[str, dict[str, str]]]:
+    """The rules and wildcards of a dry run."""
+    said = snakemake(project, "--quiet", "host", "--dry-run", *(arguments or ARCHIVE))
+    found = []
+    for rule, body in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", said, re.M):
+        wildcards = re.search(r"^    wildcards: (.*)$", body, re.M)
+        pairs = wildcards[1].split(", ") if wildcards else []
+        found.append((rule, dict(pair.split("=", 1) for pair in pairs)))
+    return found
+
+
+def scheduled(project: Path, *arguments: str) -> set[str]:
+    """The jobs of a dry run, as `rule` or `rule experiment`."""
+    named = [f"{rule} {wildcards.get('experiment', '')}".strip() for rule, wildcards in jobs(project, *arguments)]
+    return set(named) - {"all"}
+
+
+def edit(path: Path, change: Callable[[dict], object]) -> None:
+    """Changes a YAML file."""
+    content = yaml.safe_load(path.read_text())
+    change(content)
+    path.write_text(yaml.safe_dump(content))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A finished run on 32 photos, of which one training and one test file are broken.
+
+    Both small networks in folds and their blend; one of them on all photos too, which teaches the other.
+    """
+    project = copy_project(tmp_path_factory.mktemp("project"))
+    members = competition(train=8, validation=2, test=2)
+    members["train/co3.jpg"] = members["train/co3.jpg"][:900]
+    members["test/te201.jpg"] = b""
+    write_zip(project / "pets.zip", members)
+    facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": list(EXPERIMENTS)}))
+
+    def shrink(config: dict) -> None:
+        config["defaults"] |= {"size": 64, "folds": 2}
+        config["defaults"]["robustness"] |= {"noise": [0.4], "blur": [], "jpeg": [10], "brightness": []}
+        config["defaults"]["train"]["cnn"] |= {"epochs": 3, "width": 8, "batch": 8}
+        config["experiments"]["linear"]["size"] = 64
+        config["experiments"]["whole"] = {"folds": 0, "train": {"network": "head"}}
+        config["experiments"]["pupil"] = {"folds": 0, "train": {"network": "cnn", "teachers": ["whole"]}}
+        config["ensembles"]["both"] = ["linear", "cnn"]
+
+    edit(project / "config/config.yaml", shrink)
+    return project, snakemake(project, "--cores", "all", *ARCHIVE)
+
+
+# The config of the plans that `plan` makes.
+PLANNED = yaml.safe_load((ROOT / "config/config.yaml").read_text()) | {"run": ["linear"]}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the competitions of the repository and one of tables, `pets`."""
+    folder = tmp_path / "config/competitions"
+    folder.mkdir(parents=True)
+    for path in (ROOT / "config/competitions").glob("*.yaml"):
+        (folder / path.name).write_text(path.read_text())
+    (tmp_path / "pets.zip").write_bytes(b"")
+    pets(tmp_path, archive="pets.zip")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def pets(project: Path, **facts: Any) -> None:
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": TABLES, **facts}))
+
+
+def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: Any) -> Plan:
+    """The plan of the repository's config with a change to it, and what the command line gave over it."""
+    config = deepcopy(PLANNED)
+    change(config)
+    return Plan({**config, "competition": "pets", **given}, given)
+
+
+def job(**wildcards: str) -> SimpleNamespace:
+    return SimpleNamespace(**{"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", **wildcards})

@@ -1,16 +1,22 @@
 """What is wrong with a sample or a form is seen before anything is predicted."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
-from conftest import TABLES, write_zip
+import yaml
+from conftest import GROCERY, PICNIC, ROOT, TABLES, photo, write_zip
 
 from ask import ask
-from podium.competition import Form, Sample, read_asked
+from index import index
+from podium.archive import Archive
+from podium.competition import Form, Sample, archive_table, parse_table, read_asked
 from podium.step import BadInput
-from podium.tables import write_csv
+from podium.tables import Predictions, classes, read_csv, write_csv
+from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]
 
@@ -47,7 +53,9 @@ def test_without_a_sample_the_test_table_and_the_classes_say_it(tmp_path: Path, 
     [
         ("file,label\n1.jpg,x\n2.jpg,x\n", {}, "test.csv: line 4: '3.jpg' is not in sample.csv"),
         ("file,label\n1.jpg,x\n9.jpg,x\n", {}, "sample.csv: line 3: '9.jpg' is not an id of test.csv"),
-        (None, {"sample": "other.csv"}, r"other\.csv: not in the archive"),
+        ("file,label\n1.jpg,x\n1.jpg,x\n", {}, "sample.csv: line 3: '1.jpg' stands there twice"),
+        ("file,label\n1.jpg,x\n2.jpg\n", {}, "sample.csv: line 3 has 1 cells, the header has 2"),
+        (None, {"sample": "other.csv"}, r"other\.csv: not in the archive \(its tables: .*test\.csv"),
         ("file,label,x\n1.jpg,,\n2.jpg,,\n3.jpg,,\n", {}, "sample.csv: line 1: 2 columns beside the id"),
         ("file,NA\n1.jpg,\n2.jpg,\n3.jpg,\n", {"form": "probabilities"}, "line 1: no column for the label 'a,b'"),
         (None, {"form": "top", "separator": ","}, r"submission\.separator: ',' is in the label 'a,b'"),
@@ -59,3 +67,76 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(BadInput, match=message):
         asked(tmp_path, table, **settings)
+
+
+FACTS = yaml.safe_load((ROOT / "config/competitions/picnic.yaml").read_text())
+ODD_TABLES = {
+    "train.tsv": b"file\tlabel\n0.png\tBananas, apples & pears\n1.jpeg\tEggs\n2.png\tEggs\n3.jpeg\tSalad & cress\n",
+    "test.tsv": b"file\n7263.jpeg\n7264.png\n8082.jpeg\n",
+    "sample_submission.tsv": b"file\tlabel\n7263.png\tEggs\n7264.png\tEggs\n8082.png\tBananas, apples & pears\n",
+}
+
+
+def picnic(folder: Path, tables: dict[str, bytes]) -> pd.DataFrame:
+    """The index of the 2019 hackathon's zip, with these tables and tiny photos in the place of its own."""
+    rows = {split: parse_table(f"{split}.tsv", tables[f"{split}.tsv"]).column("file") for split in ("train", "test")}
+    formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
+    photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
+    whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
+    paths = write_zip(folder / "source.zip", whole), folder / "index.csv", folder / "quarantine.csv"
+    index(*paths, layout={"tables": FACTS["tables"]}, strict=True, shards=1, threads=2)
+    assert read_csv(paths[2]).empty
+    return read_csv(paths[1])
+
+
+def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[str]]:
+    """The rows of a submission that gives the label of the test photos in turn."""
+    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
+    turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
+    Predictions(keys, labels, turns).write(folder / "predictions.csv")
+    usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
+    paths = folder / "source.zip", folder / "index.csv", folder / "asked.json"
+    ask(*paths, tables=FACTS["tables"], form="labels", top=1, separator=" ", **(usual | settings))
+    submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
+    with zipfile.ZipFile(folder / "cats.zip") as archive:
+        handed = archive.read("13-03-19_1.tsv")
+    assert handed.startswith(b"file\tlabel\n")
+    return parse_table("13-03-19_1.tsv", handed).rows
+
+
+def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:
+    found = picnic(tmp_path, ODD_TABLES)
+    assert classes(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
+    names = ["7263.jpeg", "7264.png", "8082.jpeg"]
+    assert handed_in(tmp_path, found) == [list(row) for row in zip(names, classes(found), strict=True)]
+
+
+def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*the suffix alone differs"):
+        handed_in(tmp_path, picnic(tmp_path, ODD_TABLES), ids="sample")
+    wrong = ODD_TABLES["sample_submission.tsv"].replace(b"8082", b"8083")
+    with pytest.raises(BadInput, match=r"line 4: '8083.png' is not an id of test.tsv"):
+        handed_in(tmp_path, picnic(tmp_path, ODD_TABLES | {"sample_submission.tsv": wrong}))
+
+
+@pytest.mark.skipif(not PICNIC.is_dir(), reason="the Picnic tables are not there")
+def test_the_real_picnic_tables_lead_to_a_row_for_each_test_photo(tmp_path: Path) -> None:
+    tables = {path.name: path.read_bytes() for path in PICNIC.glob("*.tsv")}
+    found = picnic(tmp_path, tables)
+    assert found.split.value_counts().to_dict() == {"train": 7258, "test": 820}
+    assert len(classes(found)) == 25
+    assert [row[0] for row in handed_in(tmp_path, found)] == tables["test.tsv"].decode().split()[1:]
+
+
+@pytest.mark.skipif(not GROCERY.is_file(), reason="the hackathon's zip is not there")
+def test_the_real_hackathon_asks_for_each_photo_of_its_test_table(tmp_path: Path) -> None:
+    facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
+    tables, sample = facts["tables"], facts["submission"]["sample"]
+    archive = Archive(GROCERY)
+    labels = archive_table(archive, tables["train"]["path"]).column(tables["train"]["label"])
+    write_csv(tmp_path / "index.csv", pd.DataFrame({"split": "train", "label": labels}))
+    form = {"ids": "sample", "form": "labels", "top": 5, "separator": " "}
+    ask(GROCERY, tmp_path / "index.csv", tmp_path / "asked.json", tables=tables, sample=sample, **form)
+    ids = archive_table(archive, tables["test"]["path"]).column(tables["test"]["id"])
+    assert sorted(read_asked(tmp_path / "asked.json")[0].ids) == sorted(ids)
+    assert len(ids) == 2485

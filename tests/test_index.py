@@ -2,33 +2,28 @@ import hashlib
 import io
 import logging
 import unicodedata
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import GROCERY, PICNIC, ROOT, TABLES, competition, encoded, photo, subject, table, write_zip
+from conftest import GROCERY, ROOT, TABLES, competition, encoded, photo, subject, table, write_zip
 from PIL import Image, ImageOps
 
-from ask import ask
 from index import index
 from podium import records
-from podium.competition import format_table, parse_table
+from podium.competition import format_table
 from podium.step import BadInput
-from podium.tables import Predictions, classes, read_csv
-from submit import submit
+from podium.tables import classes, read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
-SAMPLE = "sample_submission.csv"
 
 
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The index and the quarantine of an archive of these members."""
     paths = write_zip(folder / "source.zip", members), folder / "index.csv", folder / "quarantine.csv"
-    usual = {"layout": {"tables": TABLES}, "sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 2}
+    usual = {"layout": {"tables": TABLES}, "strict": True, "shards": 1, "threads": 2}
     index(*paths, **(usual | settings))
     return read_csv(paths[1]), read_csv(paths[2])
 
@@ -46,7 +41,7 @@ def without(*names: str) -> dict[str, bytes]:
 def folders(tmp_path: Path, members: dict[str, bytes], **settings: Any) -> pd.DataFrame:
     """The index of an archive of class folders."""
     layout = {"path": "", "holdout": 0.25, "seed": 0} | settings
-    return listed(tmp_path, members, layout={"folders": layout}, sample=None)[0]
+    return listed(tmp_path, members, layout={"folders": layout})[0]
 
 
 def test_every_row_of_the_tables_is_listed_in_order_with_what_its_photo_is(tmp_path: Path) -> None:
@@ -94,8 +89,7 @@ def test_a_member_with_a_wrong_checksum_is_set_aside(tmp_path: Path) -> None:
     data, content = source.read_bytes(), MEMBERS["train/fl1.jpg"]
     source.write_bytes(data.replace(content, content[:-100] + bytes(98) + content[-2:]))
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    usual = {"sample": SAMPLE, "ids": "sample", "strict": True, "shards": 1, "threads": 1}
-    index(source, *paths, layout={"tables": TABLES}, **usual)
+    index(source, *paths, layout={"tables": TABLES}, strict=True, shards=1, threads=1)
     assert list(read_csv(paths[1]).file) == ["train/fl1.jpg"]
     assert "train/fl1.jpg: damaged" in read_csv(paths[1]).reason[0]
     assert len(read_csv(paths[0])) == 15
@@ -127,7 +121,6 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
     "name, old, new, message",
     [
         ("train.csv", "ch0.jpg", "gone.jpg", "train.csv: line 2: 'train/gone.jpg' is not in the archive"),
-        ("test.csv", "te200.jpg\n", "te200.jpg\nnew.jpg\n", "test.csv: line 6: 'new.jpg' is not in sample_submission"),
         ("train.csv", "ch0.jpg,chelsea\n", "", "train/ch0.jpg: no table has a row for this file"),
         ("train.csv", "co0.jpg,coffee\n", "co0.jpg,coffee\n" * 2, "train.csv: line 4: 'co0.jpg' stands there twice"),
         (
@@ -142,10 +135,6 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
         ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
         ("train.csv", "ch0.jpg,chelsea", 'ch0.jpg,"chel\nsea"', "train.csv: line 3: a line break"),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, the header has 2"),
-        (SAMPLE, "ch200.jpg", "zz.jpg", "sample_submission.csv: line 2: 'zz.jpg' is not an id of test.csv"),
-        (SAMPLE, "co200.jpg", "ch200.jpg", "sample_submission.csv: line 3: 'ch200.jpg' stands there twice"),
-        (SAMPLE, "ch200.jpg,coffee\n", "", "test.csv: line 2: 'ch200.jpg' is not in sample_submission.csv"),
-        (SAMPLE, "file,label", "file,label,x", "sample_submission.csv: line 2 has 2 cells"),
         (
             "validation.csv",
             "co100.jpg,coffee",
@@ -163,7 +152,7 @@ def test_a_mismatch_stops_and_names_its_row_file_or_column(
     assert not (tmp_path / "index.csv").exists()
 
 
-@pytest.mark.parametrize("name", ["train.csv", SAMPLE])
+@pytest.mark.parametrize("name", ["train.csv", "validation.csv"])
 def test_a_missing_table_is_named_beside_those_that_are_there(tmp_path: Path, name: str) -> None:
     with pytest.raises(BadInput, match=rf"{name}: not in the archive \(its tables: .*test\.csv"):
         listed(tmp_path, without(name))
@@ -211,7 +200,7 @@ def test_an_id_may_be_the_name_of_another_photo_s_file(tmp_path: Path) -> None:
     members |= {"train.csv": table(["name", "file", "label"], rows), "test.csv": MEMBERS["test.csv"]}
     members |= {name: data for name, data in MEMBERS.items() if name.startswith("test/")}
     train = {"path": "train.csv", "image": "{file}", "id": "name", "label": "label"}
-    found, _ = listed(tmp_path, members, layout={"tables": {"train": train, "test": TABLES["test"]}}, sample=None)
+    found, _ = listed(tmp_path, members, layout={"tables": {"train": train, "test": TABLES["test"]}})
     assert found[["id", "file"]].values.tolist()[:2] == [row[:2] for row in rows]
 
 
@@ -316,13 +305,13 @@ def test_a_share_of_the_records_of_tfrecord_files_is_held_out(tmp_path: Path) ->
         members[f"part-{part}.tfrecord"] = (tmp_path / "part").read_bytes()
     features = {"train": "*.tfrecord", "image": "image", "label": "label", "id": "id"}
     layout = {"tfrecord": features | {"holdout": 0.25, "seed": 0}}
-    found, _ = listed(tmp_path, members, layout=layout, sample=None)
+    found, _ = listed(tmp_path, members, layout=layout)
     assert pd.crosstab(found.label, found.split).values.tolist() == [[2, 6], [2, 6]]
     assert sorted(found.id) == sorted(f"{label}{number}" for label in ("coffee", "flower") for number in range(8))
     for row in found.itertuples():
         assert row.digest == hashlib.sha256(photo(row.label, int(row.id[-1]), 8)).hexdigest()
     with pytest.raises(BadInput, match=r"tfrecord\.holdout: a share of 0\.01 of each class is less than one photo"):
-        listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.01, "seed": 0}}, sample=None)
+        listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.01, "seed": 0}})
 
 
 def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
@@ -362,68 +351,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
     paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    usual = {"ids": "sample", "strict": True, "shards": 1, "threads": 2}
-    index(GROCERY, *paths, layout={"tables": facts["tables"]}, sample=facts["submission"]["sample"], **usual)
+    index(GROCERY, *paths, layout={"tables": facts["tables"]}, strict=True, shards=1, threads=2)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
     assert len(classes(found)) == 81
     assert read_csv(paths[1]).empty
-
-
-FACTS = yaml.safe_load((ROOT / "config/competitions/picnic.yaml").read_text())
-ASKED = {key: FACTS["submission"][key] for key in ("sample", "ids")}
-ODD_TABLES = {
-    "train.tsv": b"file\tlabel\n0.png\tBananas, apples & pears\n1.jpeg\tEggs\n2.png\tEggs\n3.jpeg\tSalad & cress\n",
-    "test.tsv": b"file\n7263.jpeg\n7264.png\n8082.jpeg\n",
-    "sample_submission.tsv": b"file\tlabel\n7263.png\tEggs\n7264.png\tEggs\n8082.png\tBananas, apples & pears\n",
-}
-
-
-def picnic(folder: Path, tables: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, Path]:
-    """The index of the 2019 hackathon's zip, with these tables and tiny photos in the place of its own."""
-    rows = {split: parse_table(f"{split}.tsv", tables[f"{split}.tsv"]).column("file") for split in ("train", "test")}
-    formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
-    photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
-    whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
-    facts = {"layout": {"tables": FACTS["tables"]}, **ASKED, **settings}
-    found, unreadable = listed(folder, whole, **facts)
-    assert unreadable.empty
-    return found, folder / "source.zip"
-
-
-def handed_in(folder: Path, source: Path, found: pd.DataFrame) -> list[list[str]]:
-    """The rows of a submission that gives the label of the test photos in turn."""
-    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
-    turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
-    Predictions(keys, labels, turns).write(folder / "predictions.csv")
-    form = {"form": "labels", "top": 1, "separator": " "}
-    ask(source, folder / "index.csv", folder / "asked.json", tables=FACTS["tables"], **ASKED, **form)
-    submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
-    with zipfile.ZipFile(folder / "cats.zip") as archive:
-        handed = archive.read("13-03-19_1.tsv")
-    assert handed.startswith(b"file\tlabel\n")
-    return parse_table("13-03-19_1.tsv", handed).rows
-
-
-def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:
-    found, source = picnic(tmp_path, ODD_TABLES)
-    assert classes(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
-    names = ["7263.jpeg", "7264.png", "8082.jpeg"]
-    assert handed_in(tmp_path, source, found) == [list(row) for row in zip(names, classes(found), strict=True)]
-
-
-def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*the suffix alone differs"):
-        picnic(tmp_path, ODD_TABLES, ids="sample")
-    wrong = ODD_TABLES["sample_submission.tsv"].replace(b"8082", b"8083")
-    with pytest.raises(BadInput, match=r"line 4: '8083.png' is not an id of test.tsv"):
-        picnic(tmp_path, ODD_TABLES | {"sample_submission.tsv": wrong})
-
-
-@pytest.mark.skipif(not PICNIC.is_dir(), reason="the Picnic tables are not there")
-def test_the_real_picnic_tables_lead_to_a_row_for_each_test_photo(tmp_path: Path) -> None:
-    tables = {path.name: path.read_bytes() for path in PICNIC.glob("*.tsv")}
-    found, source = picnic(tmp_path, tables)
-    assert found.split.value_counts().to_dict() == {"train": 7258, "test": 820}
-    assert len(classes(found)) == 25
-    assert [row[0] for row in handed_in(tmp_path, source, found)] == tables["test.tsv"].decode().split()[1:]

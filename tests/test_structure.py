@@ -83,17 +83,29 @@ def test_tensorflow_is_imported_only_where_pixels_or_weights_are_touched(path: P
         assert not {name for name in imports(path, everywhere=False) if name.split(".")[0] in HEAVY}
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_help_comes_without_tensorflow(step: str) -> None:
-    code = f"import sys, runpy; sys.argv = ['{step}.py', '--help']\n"
-    code += f"try: runpy.run_path({str(SCRIPTS / step) + '.py'!r}, run_name='__main__')\n"
-    code += "except SystemExit: print('heavy:', [name for name in ('tensorflow', 'keras') if name in sys.modules])"
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """What each step says to `--help`, and what it has imported by then: in one process, since imports take long."""
+    code = f"""
+import contextlib, runpy, sys
+for step in {STEPS}:
+    sys.argv = [f"{{step}}.py", "--help"]
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(f"{SCRIPTS}/{{step}}.py", run_name="__main__")
+    print("heavy:", [name for name in {HEAVY} if name in sys.modules], end="\\f")
+"""
     path = {"PYTHONPATH": str(SCRIPTS)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path)
+    return dict(zip(STEPS, done.stdout.removesuffix("\f").split("\f"), strict=True))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_help_comes_without_tensorflow(helps: dict[str, str], step: str) -> None:
     function = getattr(importlib.import_module(step), step)
+    assert helps[step].startswith(f"usage: {step}.py ")
     for name in inspect.signature(function).parameters:
-        assert (f"--{name.replace('_', '-')}" in done.stdout) == (name != "resume")  # a folder that `run` gives
-    assert "heavy: []" in done.stdout
+        assert (f"--{name.replace('_', '-')}" in helps[step]) == (name != "resume")  # a folder that `run` gives
+    assert "heavy: []" in helps[step]
 
 
 def test_every_key_of_the_schemas_is_explained() -> None:

@@ -23,7 +23,7 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     """What is kept for the life of a process, in which code does not change otherwise."""
     fingerprint.fingerprint.cache_clear()
-    fingerprint._meaning.cache_clear()
+    fingerprint._read.cache_clear()
 
 
 def digest(script: str, *also: str) -> str:

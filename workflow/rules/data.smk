@@ -70,7 +70,7 @@ rule ask:
         asked="data/{competition}/asked.json",
     log:
         "logs/{competition}/ask.log",
-    priority: 1  # a form that does not fit is seen before hours of training
+    priority: 1  # a sample or a form that does not fit is seen before hours of training
     conda:
         "../envs/podium.yaml"
     params:

@@ -21,8 +21,6 @@ def index(
     quarantine: Output,
     *,
     layout: dict[str, Any],
-    sample: str | None,
-    ids: str,
     strict: bool,
     shards: int,
     threads: int,
@@ -30,11 +28,11 @@ def index(
     """List every photo with its label, split and part; set aside the photos that cannot be read.
 
     `layout` says how the archive is laid out: one of the keys of config/README.md and what stands under it.
-    A mismatch between tables, sample submission and files raises BadInput, naming the row or the file; with
-    `strict` off, rows without a file are set aside and files without a row are left out.
+    A mismatch between tables and files raises BadInput, naming the row or the file; with `strict` off, rows
+    without a file are set aside and files without a row are left out.
     """
     archive = Archive(source)
-    photos = layouts.photos(archive, layout, sample=sample, ids=ids, strict=strict)
+    photos = layouts.photos(archive, layout, strict=strict)
     photos = _examine(layouts.reader(archive, layout), photos, threads)
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     for name, spec in layout.items():

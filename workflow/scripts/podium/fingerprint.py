@@ -20,34 +20,29 @@ def fingerprint(script: str, also: tuple[str, ...] = ()) -> str:
         file = waiting.pop()
         if file not in files:
             files.add(file)
-            waiting += [path for name in _imports(file) for path in _files(name)]
+            waiting += [path for name in _read(file)[1] for path in _files(name)]
     digest = hashlib.sha256()
     for file in sorted(files):
-        digest.update(f"{file.relative_to(SCRIPTS).as_posix()}\n{ast.dump(_meaning(file))}\n".encode())
+        digest.update(f"{file.relative_to(SCRIPTS).as_posix()}\n{_read(file)[0]}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
-def _meaning(file: Path) -> ast.Module:
-    """The syntax tree without docstrings."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
+def _read(file: Path) -> tuple[str, list[str]]:
+    """The syntax tree without docstrings, as text, and the dotted names in it that may be modules of ours."""
+    tree, names = ast.parse(file.read_text(encoding="utf-8")), []
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
             and ast.get_docstring(node) is not None
         ):
             node.body = node.body[1:]
-    return tree
-
-
-def _imports(file: Path) -> Iterator[str]:
-    """Dotted names that may be modules of ours; `from a import b` may mean the module a.b."""
-    for node in ast.walk(_meaning(file)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            # `from a import b` may mean the module a.b.
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return ast.dump(tree), names
 
 
 def _files(name: str) -> Iterator[Path]:

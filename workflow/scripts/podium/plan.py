@@ -45,10 +45,9 @@ class Plan:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._config.facts(wildcards.competition)
         layout = {name: facts[name] for name in LAYOUTS if facts[name]}
-        asked = {"sample": facts["submission"]["sample"], "ids": facts["submission"]["ids"]}
         by_rule: dict[str, Callable[[], Settings]] = {
             "download": lambda: self._download(facts),
-            "index": lambda: {"layout": layout, **asked, **facts["index"]},
+            "index": lambda: {"layout": layout, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size)},
@@ -68,8 +67,7 @@ class Plan:
             "robustness": lambda: self._robustness(wildcards),
             "ask": lambda: {
                 "tables": facts["tables"],
-                **asked,
-                **{key: facts["submission"][key] for key in ("form", "top", "separator")},
+                **{key: facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator")},
             },
             "submit": lambda: self._submit(wildcards),
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
@@ -136,8 +134,9 @@ class Plan:
 
     def threads(self, wildcards: Any, cores: int | None) -> int:
         """The processor cores of `train` and `predict`: all of them, or a share where fits run side by side."""
-        network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
-        return self.cores(cores if network in LARGE else max(1, (cores or 1) // len(self.fits(wildcards))))
+        trained = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]
+        beside = len(self.fits(wildcards)) // len(trained["seeds"])  # so that another seed leaves them as they are
+        return self.cores(cores if trained["network"] in LARGE else max(1, (cores or 1) // beside))
 
     def cores(self, cores: int | None) -> int:
         """Those that Snakemake may use, or as many of them as `device` says."""

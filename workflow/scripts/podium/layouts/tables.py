@@ -10,16 +10,14 @@ import pandas as pd
 
 from podium import SPLITS, images
 from podium.archive import Archive
-from podium.competition import Table, archive_table, read_sample
+from podium.competition import Table, archive_table
 from podium.layouts import LISTED
 from podium.step import BadInput, log
 
 
-def photos(archive: Archive, spec: dict[str, Any], *, sample: str | None, ids: str, strict: bool) -> pd.DataFrame:
-    """The photos that the tables list, in their order; the ids have to be those that the sample submission asks for."""
+def photos(archive: Archive, spec: dict[str, Any], *, strict: bool) -> pd.DataFrame:
+    """The photos that the tables list, in their order."""
     tables = {split: archive_table(archive, spec[split]["path"]) for split in SPLITS if split in spec}
-    if sample:
-        read_sample(archive_table(archive, sample), spec["test"]["id"], tables["test"], ids)
     listed = pd.concat(
         [_listed(archive, tables[split], split, spec[split], strict) for split in tables], ignore_index=True
     )

@@ -1,0 +1,210 @@
+"""What each kind of edit of a finished project runs again, and what it leaves as it is."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ARCHIVE, EXPERIMENTS, TABLES, competition, edit, jobs, scheduled, snakemake
+
+
+def of(experiment: str, *rules: str) -> set[str]:
+    return {f"{rule} {experiment}" for rule in rules}
+
+
+AFTER = ("calibrate", "evaluate", "submit")
+FIT = ("train", "curves", "predict", "pool", *AFTER)
+BOARD = {"leaderboard"}
+BLEND = of("both", "blend", *AFTER) | BOARD
+LINEAR, CNN, PUPIL = of("linear", *FIT) | BLEND, of("cnn", *FIT) | BLEND, of("pupil", *FIT) | BOARD
+HEADS, CNNS = LINEAR | of("whole", *FIT) | PUPIL, CNN | PUPIL
+FITS = HEADS | CNN
+PREDICTIONS = FITS - {f"{rule} {name}" for rule in ("train", "curves") for name in ("linear", "cnn", "whole")}
+FIGURES = BLEND.union(*(of(name, *AFTER) for name in EXPERIMENTS))
+SUBMISSIONS = {f"submit {name}" for name in EXPERIMENTS}
+DATA = {"index", "ask", "split", "pack", "preprocess", "embed"}
+CONFIG, COMPETITION, PODIUM = "config/config.yaml", "config/competitions/pets.yaml", "workflow/scripts/podium"
+CHANGE = "\n\nANOTHER = 1\n"
+
+
+def default(block: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["defaults"][block].update(settings)
+
+
+def network(name: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["defaults"]["train"][name].update(settings)
+
+
+def experiment(name: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config["experiments"][name].update(settings)
+
+
+def top(block: str, **settings: object) -> Callable[[dict], object]:
+    return lambda config: config[block].update(settings)
+
+
+SETTINGS = {
+    "fewer views to predict": (CONFIG, default("predict", views=["plain"]), PREDICTIONS | {"embed"}),
+    "another view to predict": (CONFIG, default("predict", views=["plain", "flip"]), PREDICTIONS | {"embed"}),
+    "head penalties": (CONFIG, network("head", penalties=[30]), HEADS),
+    "cnn epochs": (CONFIG, network("cnn", epochs=4), CNNS),
+    "sharpness": (CONFIG, default("train", sharpness=1.0), PUPIL),
+    "another seed": (CONFIG, default("train", seeds=[1]), FITS),
+    "fold count": (CONFIG, top("defaults", folds=3), LINEAR | CNN | {"split"}),
+    "fold seed": (CONFIG, top("split", seed=1), FITS | {"split"}),
+    "size": (CONFIG, experiment("linear", size=48), LINEAR | {"preprocess", "embed"}),
+    "other weights": (CONFIG, experiment("linear", backbone="mobilenet_v2", weights="none"), LINEAR | {"embed"}),
+    "precision": (CONFIG, top("device", precision="float32"), FITS | {"embed"}),
+    "deterministic": (CONFIG, top("device", deterministic=True), FITS),
+    "members": (CONFIG, top("ensembles", both=["cnn", "linear"]), BLEND),
+    "another member": (CONFIG, top("ensembles", both=["linear", "cnn", "whole"]), BLEND),
+    "shards": (CONFIG, top("index", shards=2), FITS | DATA),
+    "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
+    "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
+    "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
+    "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), SUBMISSIONS | {"ask"}),
+    "no sample": (COMPETITION, lambda facts: facts["submission"].pop("sample"), SUBMISSIONS | {"ask"}),
+    "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
+}
+
+
+@pytest.mark.parametrize(("name", "change", "expected"), SETTINGS.values(), ids=SETTINGS)
+def test_a_changed_setting_reruns_only_what_it_touches(
+    finished: tuple[Path, str], name: str, change: Callable[[dict], object], expected: set[str]
+) -> None:
+    project, _ = finished
+    before = (project / name).read_text()
+    edit(project / name, change)
+    try:
+        assert scheduled(project) == expected
+    finally:
+        (project / name).write_text(before)
+
+
+# What nothing in the run reads.
+UNUSED = (
+    network("finetune", epochs=4),
+    top("defaults", held_out=False),
+    top("device", threads=1),
+    top("device", gpu_memory=1024),
+    default("robustness", noise=[0.3]),
+    top("ensembles", more=["linear", "cnn"]),
+    top("experiments", other={"size": 32}),
+)
+
+
+def test_settings_that_touch_nothing_rerun_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / CONFIG).read_text()
+    for change in UNUSED:
+        edit(project / CONFIG, change)
+    try:
+        assert scheduled(project) == set()
+    finally:
+        (project / CONFIG).write_text(before)
+
+
+CODE = {
+    "scores.py": FIGURES,
+    "yardsticks.py": FIGURES,
+    "networks/cnn.py": CNNS,
+    "networks/head.py": HEADS,
+    "training.py": CNNS,
+    "augmentation.py": CNNS,
+    "device.py": FITS | {"embed"},
+    "backbones/efficientnet_lite.py": HEADS | {"embed"},
+    "records.py": FITS | {"pack", "preprocess", "embed"},
+    "images.py": FITS | DATA,
+    "layouts/tables.py": FITS | DATA,
+    "kaggle.py": FITS | DATA | {"download"},
+}
+
+
+@pytest.mark.parametrize(("module", "expected"), CODE.items(), ids=CODE)
+def test_changed_code_reruns_its_users(finished: tuple[Path, str], module: str, expected: set[str]) -> None:
+    project, _ = finished
+    path = project / PODIUM / module
+    before = path.read_text()
+    try:
+        path.write_text(before + CHANGE)
+        assert scheduled(project) == expected
+    finally:
+        path.write_text(before)
+
+
+# What no step of the run imports.
+STRANGERS = ("plan.py", "config.py", "settings.py", "folding.py", "depthwise.py", "networks/finetune.py")
+STRANGERS += ("backbones/keras_applications.py", "backbones/saved_model.py", "layouts/folders.py")
+
+
+def test_comments_everywhere_and_code_that_no_step_imports_rerun_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    modules = sorted((project / "workflow/scripts").rglob("*.py"))
+    before = {path: path.read_text() for path in modules}
+    strangers = {project / PODIUM / name for name in STRANGERS}
+    assert strangers < set(modules)
+    try:
+        for path, text in before.items():
+            commented = text.replace('"""', '"""Once more: ', 1) + "\n\n# A comment.\n"
+            path.write_text(commented + (CHANGE if path in strangers else ""))
+        assert scheduled(project) == set()
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / CONFIG).read_text()
+    edit(project / CONFIG, default("train", seeds=[0, 5]))
+    try:
+        found = jobs(project)
+    finally:
+        (project / CONFIG).write_text(before)
+    fits = {("linear", f"seed5-fold{fold}") for fold in range(2)} | {("cnn", f"seed5-fold{fold}") for fold in range(2)}
+    # The pupil learns from both seeds of its teacher.
+    fits |= {("whole", "seed5-all"), ("pupil", "seed0-all"), ("pupil", "seed5-all")}
+    for rule in ("train", "predict"):
+        assert {(w["experiment"], w["fit"]) for name, w in found if name == rule} == fits
+    rest = {f"{name} {w.get('experiment', '')}".strip() for name, w in found if name not in ("train", "predict", "all")}
+    assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
+
+
+def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    later = time.time() + 10
+    for folder in ("config", "workflow", "data", "profiles"):
+        for path in (project / folder).rglob("*"):
+            os.utime(path, (later, later))
+    for name in ("Snakefile", "pets.zip", "requirements.lock"):
+        os.utime(project / name, (later, later))
+    assert scheduled(project) == set()
+
+
+def test_touching_a_folder_of_photos_reruns_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    folder = project / "photos"
+    for name, content in competition(train=2, validation=2, test=1).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    (project / "config/competitions/folder.yaml").write_text(yaml.safe_dump({"tables": TABLES}))
+    given = ("data/folder/index.csv", "--config", "competition=folder", "archive=photos")
+    snakemake(project, *given)
+    for path in folder.rglob("*"):
+        os.utime(path, (time.time() + 10,) * 2)
+    assert scheduled(project, *given) == set()
+    (folder / "train/ch0.jpg").write_bytes(b"another")
+    assert scheduled(project, *given) == {"download", "index"}
+
+
+def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    (project / "pets.zip").rename(project / "elsewhere.zip")
+    try:
+        assert scheduled(project, "--config", "competition=pets") == set()
+        said = snakemake(project, "--dry-run", *ARCHIVE, fails=True)
+        assert "archive: no file or folder at pets.zip; leave it out to go on with data/pets/source.zip" in said
+    finally:
+        (project / "elsewhere.zip").rename(project / "pets.zip")
