@@ -21,7 +21,16 @@ RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").
 # What a step may not import before it runs, since it costs seconds a process.
 HEAVY = ("tensorflow", "keras", "matplotlib")
 TOUCH_WEIGHTS = ("efficientnet_lite.py", "keras_applications.py", "saved_model.py", "cnn.py", "finetune.py")
-TOUCH_WEIGHTS += ("events.py", "mlp.py", "scratch.py", "training.py", "depthwise.py", "folding.py", "device.py")
+TOUCH_WEIGHTS += (
+    "augmentation.py",
+    "events.py",
+    "mlp.py",
+    "scratch.py",
+    "training.py",
+    "depthwise.py",
+    "folding.py",
+    "device.py",
+)
 
 
 def imports(path: Path, everywhere: bool = True) -> set[str]:

@@ -285,9 +285,9 @@ def test_the_device_bounds_the_threads_and_large_networks_take_them_all(threads:
     ("folds", "seeds", "cores", "threads", "expected"),
     [
         (0, [0], 8, None, 8),
-        (0, [0, 1, 2], 8, None, 2),
+        (0, [0, 1, 2], 8, None, 8),
         (4, [0], 8, None, 2),
-        (4, [0, 1, 2], 8, None, 1),
+        (4, [0, 1, 2], 8, None, 2),
         (0, [0], 8, 3, 3),
         (4, [0], 8, 1, 1),
         (4, [0], 64, 3, 3),
@@ -428,7 +428,8 @@ def test_the_summary_says_what_the_test_photos_say_and_where_nothing_is_known(pr
     for name in ("results/pets/linear", "results/pets/cnn", "data/pets"):
         (project / name).mkdir(parents=True)
     for name in ("linear", "cnn"):
-        (project / f"results/pets/{name}/submission.csv").touch()
+        for file in ("submission.csv", "curves.png"):
+            (project / f"results/pets/{name}/{file}").touch()
     (project / "data/pets/quarantine.csv").write_text("id,file,label,split,reason\n")
     (project / "results/pets/leaderboard.csv").write_text(
         "experiment,judged_by,test_photos,test_accuracy,test_accuracy_low,test_accuracy_high\n"
@@ -461,13 +462,16 @@ def test_an_experiment_that_nothing_could_judge_is_refused_in_one_line(project: 
     assert fits(plan(with_folds(0))) == ["seed0-all", "seed0-fold0"]
 
 
+TFRECORD = {"train": "*", "image": "image", "label": "label"}
+
+
 @pytest.mark.parametrize(
     "layout",
     [
         {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
         {"cifar": {"train": ["a"], "test": ["b"], "label_bytes": 1}},
-        {"tfrecord": {**LABELLED, "holdout": 0.2, "seed": 0}},
-        {"tfrecord": {**LABELLED, "test": "*"}},  # only the records know
+        {"tfrecord": {**TFRECORD, "holdout": 0.2, "seed": 0}},
+        {"tfrecord": {**TFRECORD, "test": "*"}},  # only the records know
     ],
 )
 def test_test_photos_of_other_layouts_may_judge_alone(project: Path, layout: dict[str, Any]) -> None:
