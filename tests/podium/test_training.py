@@ -214,6 +214,13 @@ def test_held_out_photos_are_a_tenth_copies_together_and_none_that_teachers_labe
     np.testing.assert_array_equal(np.concatenate([photos.ravel() for photos, _ in seen]), np.flatnonzero(held))
 
 
+def test_where_no_photo_can_be_spared_a_fit_runs_through(part: Path, tmp_path: Path) -> None:
+    rows, options = np.arange(8), OPTIONS["cnn"] | {"epochs": 4, "patience": 2}
+    _, history = cnn.fit([part], rows, ONE_HOT[rows % 4], np.zeros(8, int), seed=0, resume=tmp_path, **options)
+    assert list(history) == ["epoch", "loss", "accuracy"]
+    assert len(history) == 4
+
+
 def watched(states: list[list[np.ndarray]], kill: int | None) -> Callable[..., None]:
     """What a fit does at the end of an epoch; its weights are noted, and behind the epoch `kill` it is broken off."""
     keep = training._Backup.on_epoch_end

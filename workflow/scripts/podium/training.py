@@ -18,6 +18,7 @@ from podium.step import Progress, log
 
 AHEAD = 2  # batches
 HELD_OUT = 10  # where a fit may stop early, one photo in so many says when
+MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
 PREDICT_PIXELS = 64 * 224 * 224  # in one batch, so that memory does not grow with the size
 
 Floats = NDArray[np.float32]
@@ -88,7 +89,7 @@ def fit(
             jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
         )
         resume.mkdir(parents=True, exist_ok=True)
-        backup = _Backup(resume, schedule.patience)
+        backup = _Backup(resume, schedule.patience if held.any() else 0)
         done = backup.restore(network)
     if done:
         log.info("goes on behind epoch %d of %d", done, schedule.epochs)
@@ -112,8 +113,8 @@ def fit(
             variable.assign(value)
     # Killed between the two callbacks, an epoch stands there twice.
     history = pd.read_csv(resume / "history.csv").drop_duplicates("epoch", keep="last")
-    columns = ["epoch", "loss", "accuracy", *(["val_loss", "val_accuracy"] if held.any() else [])]
-    return network, history.assign(epoch=history.epoch + 1)[columns]
+    # Keras writes columns of validation in any case.
+    return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if held.any() else [])]
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
