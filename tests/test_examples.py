@@ -25,11 +25,11 @@ SHORT = {"epochs": 2, "batch": 8}
 # What makes an example small, and leaves what it is about as it is; the weights that Podium lacks are random.
 SMALL: dict[str, dict[str, Any]] = {
     "first-cnn": {"cnn": {"train": {"cnn": {**SHORT, "width": 4}}}},
-    "noisy-flowers": {name: {"size": 64, "folds": 2} for name in ("clean", "noisy")},
+    "noisy-flowers": {name: {"size": 64, "folds": 2, "robustness": {"noise": [0.1]}} for name in ("clean", "noisy")},
     "picnic-entry": {"entry": {"weights": "none", "size": 75, "folds": 2}},
     "progressive-resizing": {
         "frozen": {"size": 64},
-        "progressive": {"size": 64, "train": {"seeds": [0], "finetune": {"sizes": [32, 48], **SHORT}}},
+        "progressive": {"size": 64, "train": {"seeds": [0], "finetune": {"sizes": [32, 48], "frozen": 40, **SHORT}}},
     },
     "three-approaches": {
         "mlp": {"train": {"mlp": {**SHORT, "layers": [8]}}},
@@ -169,3 +169,15 @@ def test_what_an_example_says_wins_over_what_its_competition_says(
         assert merge(whole, said) == whole
         # What neither says is the competition's.
         assert merge(merge(whole, facts["defaults"]), said) == whole
+
+
+def test_the_figures_of_the_groceries_are_those_of_the_same_settings_in_config_yaml(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    example = yaml.safe_load(EXAMPLES["progressive-resizing"].read_text())
+    below = yaml.safe_load(Path("config/config.yaml").read_text())
+    config, plain = Config(merge(below, example), example), Config(below, {})
+    for own, measured in (("frozen", "quick"), ("progressive", "finetune")):
+        assert f"`{own}`" in header(EXAMPLES["progressive-resizing"])
+        assert config.experiment("grocery", own) == plain.experiment("grocery", measured)
