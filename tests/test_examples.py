@@ -25,9 +25,9 @@ SHORT = {"epochs": 2, "batch": 8}
 # What makes an example small, and leaves what it is about as it is; the weights that Podium lacks are random.
 SMALL: dict[str, dict[str, Any]] = {
     "first-cnn": {"cnn": {"train": {"cnn": {**SHORT, "width": 4}}}},
-    "noisy-flowers": dict.fromkeys(
-        ("clean", "noisy"), {"size": 64, "folds": 0, "held_out": False, "robustness": {"noise": [0.1]}}
-    ),
+    "noisy-flowers": {
+        name: {"size": 64, "folds": 0, "held_out": False, "robustness": {"noise": [0.1]}} for name in ("clean", "noisy")
+    },
     "picnic-entry": {"entry": {"weights": "none", "size": 75, "folds": 2}},
     "progressive-resizing": {
         "frozen": {"size": 64},

@@ -75,7 +75,7 @@ def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, spli
     assert set(found.photos) == {len(photos)}
     assert found.accuracy["none", 0] == pytest.approx(by_hand(folder, part, split == "train"))
     for level in CORRUPTIONS["noise"]:
-        spoilt = corruptions.corrupt("noise", level, photos, np.arange(len(photos)))
+        spoilt = corruptions.corrupt(f"noise-{level}", photos, np.arange(len(photos)))
         pixels.write(tmp_path / "spoilt.npy", spoilt.shape, list(spoilt))
         expected = by_hand(folder, tmp_path / "spoilt.npy", split == "train")
         assert found.accuracy["noise", level] == pytest.approx(expected)
@@ -101,3 +101,10 @@ def test_a_label_that_no_training_photo_has_counts_as_wrong(folder: Path) -> Non
     found = scored(folder, "validation", "other.csv")
     assert set(found.photos) == {8}
     assert found.accuracy["none", 0] <= 0.5 < usual.accuracy["none", 0]
+
+
+def test_a_model_of_other_classes_is_refused_before_any_work(folder: Path) -> None:
+    index = read_csv(folder / "index.csv")
+    write_csv(folder / "cup.csv", index.replace({"label": {LABELS[0]: "cup"}}))
+    with pytest.raises(BadInput, match=r"0\.keras: its classes are not those of .*cup\.csv: only one of them has '"):
+        scored(folder, "validation", "cup.csv")

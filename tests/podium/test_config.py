@@ -32,6 +32,10 @@ REFUSED = {
     ),
     "true for a number": (lambda c: c["defaults"].update(size=True), "defaults.size: True is not of type integer"),
     "out of range": (lambda c: c["defaults"].update(folds=101), "defaults.folds: 101 is greater than the maximum"),
+    "an area the wrong way round": (
+        lambda c: c["defaults"]["train"]["cnn"]["augment"].update(area=[1.2, 0.8]),
+        "experiments.linear.train.cnn.augment.area: the least comes first, then the most",
+    ),
     "one fold": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is not allowed"),
     "no seeds": (lambda c: c["defaults"]["train"].update(seeds=[]), "defaults.train.seeds: "),
     "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),

@@ -202,16 +202,26 @@ def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> No
 
 def test_held_out_photos_are_a_tenth_copies_together_and_none_that_teachers_label() -> None:
     groups = np.concatenate([np.arange(400) // 2, np.full(50, -1)])
-    held = training._held_out(groups, seed=3)
+    labels = np.arange(450) % 4
+    held = training._held_out(labels, groups, seed=3)
     assert held.sum() == 40
     assert not held[400:].any()
     assert not set(groups[held]) & set(groups[~held])
-    assert (held != training._held_out(groups, seed=4)).any()
-    assert training._held_out(np.array([0, 1, 1]), seed=0).any()
-    assert not training._held_out(np.array([0, 0, -1]), seed=0).any()  # nothing to spare
-    seen = list(training._unvaried(FEED, np.flatnonzero(held), batch=16).as_numpy_iterator())
-    assert [len(photos) for photos, _ in seen] == [16, 16, 8]
-    np.testing.assert_array_equal(np.concatenate([photos.ravel() for photos, _ in seen]), np.flatnonzero(held))
+    assert (held != training._held_out(labels, groups, seed=4)).any()
+    one = np.zeros(3, int)
+    assert training._held_out(one, np.array([0, 1, 1]), seed=0).any()
+    assert not training._held_out(one, np.array([0, 0, -1]), seed=0).any()  # nothing to spare
+    assert not training._held_out(np.arange(30), np.arange(30), seed=0).any()  # the only photos of their classes
+
+
+@pytest.mark.parametrize(("devices", "sizes"), [(1, [16, 16, 7]), (2, [16, 16, 8]), (3, [15, 15, 9])])
+def test_held_out_photos_are_shown_as_they_are_and_as_many_on_each_device(devices: int, sizes: list[int]) -> None:
+    some = np.arange(5, 44)
+    shown = list(training._unvaried(FEED, some, 16, devices).as_numpy_iterator())
+    assert [len(photos) for photos, _ in shown] == sizes
+    numbers = np.concatenate([photos.ravel() for photos, _ in shown])
+    np.testing.assert_array_equal(numbers, [*some, *some[: sum(sizes) - len(some)]])
+    np.testing.assert_array_equal(np.concatenate([targets for _, targets in shown]), ONE_HOT[numbers.astype(int) % 4])
 
 
 def test_where_no_photo_can_be_spared_a_fit_runs_through(part: Path, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from podium.networks import saved_classes
-from podium.step import BadInput, Output, run
+from podium.networks import check_classes
+from podium.step import Output, run
 from podium.tables import Predictions, classes, read_csv
 
 
@@ -28,9 +28,7 @@ def predict(
     table holds the fold left out.
     """
     index_, dealt = read_csv(index), read_csv(folds)
-    if (fitted := saved_classes(model)) != (labels := classes(index_)):
-        alone = sorted({*fitted} ^ {*labels})
-        raise BadInput(f"{model}: its classes are not those of {index}: only one of them has {alone[0]!r}")
+    check_classes(model, labels := classes(index_), index)
     photos = index_[index_.split.isin(splits)]
     unseen = (photos.split != "train").to_numpy(copy=True)
     if "train" in splits:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from podium.corruptions import corrupt
+from podium.networks import check_classes
 from podium.pixels import Pixels
 from podium.scores import METRICS, score
 from podium.step import BadInput, Output, log, run
@@ -35,11 +36,14 @@ def robustness(
     are averaged. `corruptions` are levels by kind, as `podium.corruptions` has them. A split without labels raises
     BadInput.
     """
+    index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
+    keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
+    for model in models:
+        check_classes(model, labels, index)
+
     from podium import training
     from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 
-    index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
-    keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
     rows = [np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys)) for fold in left_out]
     asked = keys.iloc[np.unique(np.concatenate(rows))]
     none_yet = Predictions(asked, labels, np.zeros((len(asked), len(labels)), np.float32))

@@ -99,6 +99,9 @@ class Config:
             raise ConfigError(f"{where}.weights: {wrong}")
         if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
             raise ConfigError(f"{where}.held_out: false leaves nothing to judge by: no test photo has a label")
+        for network, own in settings["train"].items():
+            if isinstance(own, dict) and "augment" in own and own["augment"]["area"][0] > own["augment"]["area"][1]:
+                raise ConfigError(f"{where}.train.{network}.augment.area: the least comes first, then the most")
         self._check_teachers(competition, name, settings)
         return settings
 

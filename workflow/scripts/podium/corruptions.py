@@ -14,14 +14,18 @@ from PIL import Image, ImageEnhance, ImageFilter
 Photos = NDArray[np.uint8]
 
 
+def is_corruption(view: str) -> bool:
+    return view.partition("-")[0] in KINDS
+
+
 def corrupt(view: str, photos: Photos, seeds: NDArray[np.int64]) -> Photos:
     """The photos, uint8 [n, h, w, 3], each spoilt alike: what is random depends on its seed alone.
 
     A view that is no corruption, such as `plain`, leaves them as they are.
     """
-    kind, _, level = view.partition("-")
-    if kind not in KINDS:
+    if not is_corruption(view):
         return photos
+    kind, _, level = view.partition("-")
     return np.array(
         [KINDS[kind](photo, float(level), int(seed)) for photo, seed in zip(photos, seeds, strict=True)], np.uint8
     ).reshape(photos.shape)

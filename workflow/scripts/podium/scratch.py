@@ -14,6 +14,8 @@ from podium.augmentation import Augmentation, Strengths
 from podium.networks import for_any_size
 from podium.pixels import Pixels
 
+MOMENTUM = 0.9  # of batch norm; Keras's own 0.99 forgets how it began only after hundreds of steps
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -38,8 +40,9 @@ def fit(
     """
     photos, settings = Pixels(parts), training.Schedule(**schedule)
     shown = Augmentation(photos, rows, targets, [photos.size], settings.epochs, Strengths(**augment))
+    labels = targets.argmax(1)
     trained, history = training.fit(
-        build, shown.feed(), groups, settings, seed=seed, precision=precision, resume=resume
+        build, shown.feed(), labels, groups, settings, seed=seed, precision=precision, resume=resume
     )
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
     return for_any_size(keras.Model(trained.input, probabilities(trained.output)), photos.size), history

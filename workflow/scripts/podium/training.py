@@ -17,7 +17,7 @@ from podium.pixels import Pixels
 from podium.step import Progress, log
 
 AHEAD = 2  # batches
-HELD_OUT = 10  # where a fit may stop early, one photo in so many says when
+SPARED = 10  # where a fit may stop early, one photo in so many says when
 MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
 PREDICT_PIXELS = 64 * 224 * 224  # in one batch, so that memory does not grow with the size
 
@@ -43,9 +43,9 @@ class Feed(NamedTuple):
 class Schedule(NamedTuple):
     """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
 
-    With a `patience` above 0 one photo in ten is held out, copies together. The fit stops where the loss on these has
-    not fallen for so many epochs, and ends at the weights of the best one. Source: Prechelt, "Early stopping, but
-    when?", 1998.
+    With a `patience` above 0 one photo in ten is held out, copies together, but for the last of a class. The fit stops
+    where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
+    Prechelt, "Early stopping, but when?", 1998.
     """
 
     epochs: int
@@ -60,6 +60,7 @@ class Schedule(NamedTuple):
 def fit(
     build: Callable[[str], keras.Model],
     feed: Feed,
+    labels: Ints,
     groups: Ints,
     schedule: Schedule,
     *,
@@ -67,7 +68,7 @@ def fit(
     precision: str,
     resume: Path,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit the network of logits that `build` makes in a dtype policy, on the photos whose copies `groups` tells.
+    """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups of copies.
 
     Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
     `val_loss` and `val_accuracy` where photos are held out.
@@ -77,17 +78,11 @@ def fit(
     """
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
-    held = _held_out(groups, seed) if schedule.patience else np.zeros(len(groups), bool)
+    held = _held_out(labels, groups, seed) if schedule.patience else np.zeros(len(groups), bool)
     some, others = np.flatnonzero(~held), np.flatnonzero(held)
     steps = max(len(some) // schedule.batch, 1)
-    with device.strategy().scope():
-        network = build(policy)
-        network.compile(
-            _optimizer(schedule, steps, policy),
-            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=schedule.label_smoothing),
-            metrics=["accuracy"],
-            jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
-        )
+    with (strategy := device.strategy()).scope():
+        network = _compiled(build(policy), schedule, steps, policy)
         resume.mkdir(parents=True, exist_ok=True)
         backup = _Backup(resume, schedule.patience if held.any() else 0)
         done = backup.restore(network)
@@ -99,7 +94,7 @@ def fit(
         if done < schedule.epochs and not backup.waits_no_longer(done):
             network.fit(
                 _batches(feed, some, schedule, steps, done, seed),
-                validation_data=_unvaried(feed, others, schedule.batch) if held.any() else None,
+                validation_data=_unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync),
                 initial_epoch=done,
                 epochs=schedule.epochs,
                 steps_per_epoch=steps,
@@ -155,7 +150,7 @@ def average(
 class _Backup(keras.callbacks.Callback):
     """Keeps all variables and the number of epochs behind them, in one file that is whole at every moment.
 
-    The states of dropout and of augmentation layers are among them. Keras's own `BackupAndRestore` writes the
+    The states of dropout are among them. Keras's own `BackupAndRestore` writes the
     number to a second file, so that a kill between the two repeats an epoch, and leaves those states out; its
     `EarlyStopping` forgets the best epoch when a fit goes on.
     """
@@ -198,6 +193,16 @@ def _variables(network: keras.Model) -> list[keras.Variable]:
     return [*network.variables, *network.optimizer.variables]
 
 
+def _compiled(network: keras.Model, schedule: Schedule, steps: int, policy: str) -> keras.Model:
+    network.compile(
+        _optimizer(schedule, steps, policy),
+        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=schedule.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
+    )
+    return network
+
+
 def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.Optimizer:
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, (schedule.epochs - 1) * steps, warmup_target=schedule.learning_rate, warmup_steps=steps
@@ -206,14 +211,21 @@ def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.
     return keras.optimizers.LossScaleOptimizer(adamw) if policy == "mixed_float16" else adamw
 
 
-def _held_out(groups: Ints, seed: int) -> NDArray[np.bool_]:
-    """Which photos say when to stop; none of fewer than two groups."""
+def _held_out(labels: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
+    """Which photos say when to stop; none of fewer than two groups, and none whose class would have no other."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups[groups >= 0]))
-    return np.isin(groups, shuffled[: min(max(len(shuffled) // HELD_OUT, 1), len(shuffled) - 1)])
+    held = np.isin(groups, shuffled[: min(max(len(shuffled) // SPARED, 1), len(shuffled) - 1)])
+    return held & np.isin(labels, labels[~held])
 
 
-def _unvaried(feed: Feed, some: Ints, batch: int) -> tf.data.Dataset:
-    """Batches of these photos as they are, pixels float32."""
+def _unvaried(feed: Feed, some: Ints, batch: int, devices: int) -> tf.data.Dataset | None:
+    """Batches of these photos as they are, pixels float32; None of none.
+
+    Several devices need as many photos each, so the first ones are shown once more where some are missing.
+    """
+    if not len(some):
+        return None
+    some, batch = np.resize(some, -(-len(some) // devices) * devices), max(batch // devices, 1) * devices
 
     def drawn(start: int) -> tuple[Floats, Floats]:
         photos, targets = feed.plain(some[start : start + batch])

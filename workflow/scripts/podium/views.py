@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.corruptions import is_corruption
+
 ZOOM = 0.75
 CROP_AREA, CROP_ASPECT = (0.15, 1.0), 4 / 3
 
@@ -22,10 +24,6 @@ FIXED = {
 }
 
 
-def is_random(view: str) -> bool:
-    return view.startswith("crop-")
-
-
 def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Boxes float32 [n, 4] of one view of these rows.
 
@@ -33,8 +31,9 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     deeper with convolutions", 2015, with a lower bound of 0.15 on the area); each depends on its number
     and the row alone.
     """
-    if not is_random(view):
-        return np.tile(np.array(FIXED.get(view, FIXED["plain"]), np.float32), (len(rows), 1))
+    if not view.startswith("crop-"):
+        box = FIXED["plain"] if is_corruption(view) else FIXED[view]
+        return np.tile(np.array(box, np.float32), (len(rows), 1))
     number = int(view.removeprefix("crop-"))
     drawn = [crops(np.random.default_rng([number, int(row)]), 1, CROP_AREA, CROP_ASPECT) for row in rows]
     return np.array(drawn, np.float32).reshape(-1, 4)
@@ -66,7 +65,8 @@ def crops(
 ) -> NDArray[np.float64]:
     """Random-resized crops [count, 4]; half of them mirrored with `flip`.
 
-    Each shows a share of the area between the least and the most of `area`, its width up to `aspect` times its height
+    Each shows a share of the area between the least and the most of `area`, or less where its side would be longer
+    than the photo's, its width up to `aspect` times its height
     or the other way round, and lies in the photo, or around it where the share is above 1. Then it moves by up to
     `shift` of the side.
     """

@@ -51,6 +51,14 @@ def save(model: "keras.Model", classes: list[str], path: Path) -> None:
     write_zip(path, members.items())
 
 
+def check_classes(model: Path, labels: list[str], index: Path) -> None:
+    """Raises BadInput unless the saved model's classes are these, those of the index, in their order."""
+    if (fitted := saved_classes(model)) != labels:
+        alone = sorted({*fitted} ^ {*labels})
+        differ = f"only one of them has {alone[0]!r}" if alone else "they stand in another order"
+        raise BadInput(f"{model}: its classes are not those of {index}: {differ}")
+
+
 def saved_classes(path: Path) -> list[str]:
     """The classes that `save` wrote into a model, read without TensorFlow; raises BadInput where there are none."""
     try:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from podium import scratch, training
 
-SMALL, WIDEST = 8, 3  # the side that is not halved any more; the channels double so often
+SMALL, WIDEST = 8, 3  # the side at which there is enough of halving; the channels double so often
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -42,7 +42,7 @@ def fit(
 
 def _network(size: int, count: int, width: int, dropout: float, policy: str) -> keras.Model:
     """Logits. Behind the first convolution the side is halved, the channels double, and a residual block follows,
-    twice, and until the side is at most 8; nearly all of the work is done on small sides.
+    twice, and until the side is at most 8.
 
     Source: Page, "How to train your ResNet", 2018.
     """
@@ -59,4 +59,4 @@ def _network(size: int, count: int, width: int, dropout: float, policy: str) -> 
 
 def _conv(x: Any, channels: int, policy: str) -> Any:
     x = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False, dtype=policy)(x)
-    return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(dtype=policy)(x))
+    return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(momentum=scratch.MOMENTUM, dtype=policy)(x))

@@ -53,6 +53,7 @@ def fit(
     trained, history = training.fit(
         lambda policy: _network(pretrained(policy=policy), count, frozen, dropout),
         shown.feed(),
+        targets.argmax(1),
         groups,
         settings,
         seed=seed,

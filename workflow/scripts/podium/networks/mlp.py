@@ -43,6 +43,6 @@ def _network(size: int, count: int, layers: list[int], dropout: float, policy: s
     x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 127.5, offset=-1.0)(inputs))
     for units in layers:
         x = keras.layers.Dense(units, use_bias=False, dtype=policy)(x)
-        x = keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(dtype=policy)(x))
+        x = keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(momentum=scratch.MOMENTUM, dtype=policy)(x))
         x = keras.layers.Dropout(dropout, dtype=policy)(x)
     return keras.Model(inputs, keras.layers.Dense(count, dtype="float32")(x))
