@@ -84,14 +84,14 @@ class Augmentation:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The batch, float32 [n, side, side, 3] in 0..255, and its targets, of what was drawn."""
         cut = tf.raw_ops.ImageProjectiveTransformV3(
-            images=tf.ensure_shape(pixels, [None, None, None, 3]),
+            # As floats, since the operation rounds whole numbers down, and takes longer for it.
+            images=tf.cast(tf.ensure_shape(pixels, [None, None, None, 3]), tf.float32),
             transforms=transforms,
             output_shape=tf.stack([side, side]),
             interpolation="BILINEAR",
             fill_mode="REFLECT",
             fill_value=0.0,
         )
-        cut = tf.cast(cut, tf.float32) + 0.5  # the op rounds down
         contrast, colours = tf.split(tf.reshape(gains, [-1, 1, 1, 4]), [1, 3], 3)
         mean = tf.reduce_mean(cut, [1, 2], keepdims=True)
         cut = tf.clip_by_value(cut * (contrast * colours) + mean * (colours - contrast * colours), 0, 255)
