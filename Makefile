@@ -6,7 +6,7 @@ BIN := .venv/bin
 GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
 FASHION ?= /usr/share/datasets/fashion-mnist
-FASHION_EXPERIMENTS ?= mlp cnn cnn_long
+FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
 .DEFAULT_GOAL := run
 .PHONY: run setup test lint bench lock clean help
 

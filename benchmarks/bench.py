@@ -176,7 +176,7 @@ def main() -> None:
     )
     parser.add_argument("--experiments", nargs="*", default=["finetune", "record"], help="the long ones, run once each")
     parser.add_argument("--fashion", type=Path, required=True, help="fashion-mnist's IDX files; left out where missing")
-    parser.add_argument("--fashion-experiments", nargs="*", default=["mlp", "cnn", "cnn_long"], help="run once each")
+    parser.add_argument("--fashion-experiments", nargs="*", default=["mlp", "cnn", "cnn_pair"], help="run once each")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)

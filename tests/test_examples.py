@@ -163,13 +163,16 @@ def test_what_an_example_says_wins_over_what_its_competition_says(
     monkeypatch.chdir(ROOT)
     example = yaml.safe_load(EXAMPLES[name].read_text())
     given = example | ({"competition": competition} if competition else {})
-    config = Config(merge(yaml.safe_load(Path("config/config.yaml").read_text()), given), given)
+    below = yaml.safe_load(Path("config/config.yaml").read_text())
+    config = Config(merge(below, given), given)
     facts = config.facts(config.competition)
     assert facts["run"] == example["run"]
     for experiment, own in example["experiments"].items():
-        said, whole = merge(example.get("defaults", {}), own), config.experiment(config.competition, experiment)
+        whole = config.experiment(config.competition, experiment)
+        same_name = below["experiments"].get(experiment, {})
+        said = merge(example.get("defaults", {}), merge(same_name, own))
         assert merge(whole, said) == whole
-        # What neither says is the competition's.
+        # What none of them says is the competition's.
         assert merge(merge(whole, facts["defaults"]), said) == whole
 
 
