@@ -19,7 +19,7 @@ from podium.step import Progress, log
 AHEAD = 2  # batches
 SPARED = 10  # where a fit may stop early, one photo in so many says when
 MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
-PREDICT_PIXELS = 64 * 224 * 224  # in one batch, so that memory does not grow with the size
+PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -140,7 +140,7 @@ def average(
 
     found = []
     with Progress(len(rows), "photos") as progress:
-        for some, stored in photos.batches(rows, max(1, PREDICT_PIXELS // photos.size**2)):
+        for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, PREDICT_PIXELS // photos.size**2))):
             batch = change(stored, some) if change else stored
             found.append(np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0))
             progress.update(len(some))
