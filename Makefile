@@ -8,7 +8,7 @@ EXPERIMENTS ?= finetune record
 FASHION ?= /usr/share/datasets/fashion-mnist
 FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
 .DEFAULT_GOAL := run
-.PHONY: run setup test lint bench lock clean help
+.PHONY: run setup test test-slow lint bench lock clean help
 
 run: setup ## set up, then run the built-in competition `digits` from images to submission
 	@$(BIN)/snakemake --cores all
@@ -21,8 +21,11 @@ setup: .venv/ready ## create .venv with the exact versions of requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	@touch $@
 
-test: setup ## set up, then run every test
+test: setup ## set up, then run the tests
 	@$(BIN)/python -m pytest
+
+test-slow: setup ## the rest of them: more families of networks and larger examples
+	@$(BIN)/python -m pytest -m slow
 
 lint: setup ## style, types, and Snakemake's own checks
 	@$(BIN)/ruff check
@@ -41,4 +44,4 @@ clean: ## remove what the rules made; .venv stays
 	@rm -rf data results logs .snakemake
 
 help: ## list these targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10

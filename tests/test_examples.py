@@ -128,7 +128,10 @@ def run(project: Path, name: str, words: list[str]) -> None:
         snakemake(project, *words[1:behind], f"{name}.yaml", *words[behind:])
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+LONG = ("noisy-flowers", "picnic-entry", "three-approaches")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in EXAMPLES])
 def test_an_example_runs_as_its_first_lines_say_and_leaves_what_they_name(prepared: Path, name: str) -> None:
     example = yaml.safe_load(EXAMPLES[name].read_text())
     competition = example["competition"]

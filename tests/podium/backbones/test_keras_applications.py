@@ -13,6 +13,8 @@ from podium import backbones
 from podium.backbones import keras_applications
 from podium.step import BadInput
 
+# Those that are always compared; the others are slow.
+QUICK = ("inception_v3", "mobilenet_v2", "resnet50_v2", "convnext_tiny")
 # One network of each family, with the module that holds its `preprocess_input`.
 FAMILIES = {
     "vgg16": "vgg16",
@@ -63,7 +65,9 @@ def test_the_menu_is_what_is_built() -> None:
     assert all(callable(getattr(keras.applications, function)) for function in functions)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in QUICK)) for name in FAMILIES]
+)
 def test_it_answers_as_keras_s_network_does(name: str, tmp_path: Path) -> None:
     """With a file's weights, its own preprocessing, and batch norm folded away."""
     own = keras_applications.NETWORKS[name]

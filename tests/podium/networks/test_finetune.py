@@ -78,7 +78,10 @@ def test_the_saved_network_gives_the_softmax_of_what_was_trained(part: Path, fit
 
 @pytest.mark.parametrize(
     ("backbone", "precision"),
-    [("resnet50_v2", "float32"), ("mobilenet_v3_small", "bfloat16")],
+    [
+        pytest.param("resnet50_v2", "float32", marks=pytest.mark.slow),
+        ("mobilenet_v3_small", "bfloat16"),
+    ],
 )
 def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
     backbone: str, precision: str, part: Path, tmp_path: Path
