@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from blend import blend
+from blend import _greedy, blend
+from podium.scores import log_losses
 from podium.tables import Predictions, write_csv
 from podium.yardsticks import judge
 
@@ -74,6 +75,17 @@ def test_rows_off_the_yardstick_are_the_mean_with_the_weights_of_the_file(tmp_pa
     others = (index.split != "validation").to_numpy()
     np.testing.assert_allclose(found.probabilities[others], by_hand[others], atol=1e-6)
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
+
+
+def test_a_member_is_worth_what_a_contest_charges() -> None:
+    """Both are wrong and sure of it about five photos; that one is less so saves nothing below 1e-15."""
+    truth = np.arange(60) % 3
+    stacked = np.stack([share * np.eye(3)[truth] + (1 - share) / 3 for share in (0.8, 0.7)]).astype(np.float32)
+    wrong = np.eye(3, dtype=np.float32)[(truth[:5] + 1) % 3]
+    stacked[:, :5] = [np.where(wrong > 0, 1, least) for least in (1e-35, 1e-16)]
+    losses = [log_losses(truth, each).mean() for each in stacked]
+    assert losses[0] < losses[1]
+    assert list(_greedy(stacked, truth)) == [1, 0]
 
 
 @pytest.mark.parametrize(("count", "least"), [(5, 1), (12, 5), (40, 5)])

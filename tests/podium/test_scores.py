@@ -1,4 +1,9 @@
+import math
+from decimal import Decimal
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis
@@ -7,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from podium import scores
-from podium.scores import class_scores, score
+from podium.scores import class_scores, log_losses, score
+from podium.tables import Predictions
 
 
 def made(seed: int, photos: int, count: int, unknown: int = 0) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -31,11 +37,37 @@ def test_the_figures_are_those_of_scikit_learn(seed: int, photos: int, count: in
 
 
 @pytest.mark.parametrize("certain", [1.0, 1.5])
-def test_a_confident_mistake_costs_no_more_than_in_scikit_learn(certain: float) -> None:
+def test_a_sure_mistake_costs_what_kaggle_charges(certain: float) -> None:
     """Rows that do not sum to one are scaled first."""
     truth, probabilities = np.array([0, 1]), np.array([[certain, 0], [certain, 0]], np.float32)
-    expected = metrics.log_loss(truth, probabilities / certain)
-    assert score(truth, probabilities)["log_loss"]["value"] == pytest.approx(expected)
+    assert log_losses(truth, probabilities) == pytest.approx([1e-15, 15 * math.log(10)])
+    assert score(truth, probabilities)["log_loss"]["value"] == pytest.approx(7.5 * math.log(10))
+
+
+SURE = st.lists(st.floats(0, 1, width=32) | st.floats(-104, 0).map(lambda power: np.float32(math.exp(power))))
+
+
+@hypothesis(max_examples=150, deadline=None)
+@given(row=SURE.filter(lambda row: len(row) > 1 and sum(row) > 0.01), data=st.data())
+def test_log_losses_are_those_of_decimal_arithmetic(row: list[float], data: st.DataObject) -> None:
+    """To twenty-eight digits, however small the probability; nothing of float32 shows."""
+    truth = data.draw(st.integers(-1, len(row) - 1))
+    exact = [Decimal(float(each)) for each in row]
+    chosen = exact[truth] / sum(exact) if truth >= 0 else Decimal(0)
+    expected = -min(max(chosen, Decimal("1e-15")), 1 - Decimal("1e-15")).ln()
+    assert log_losses(np.array([truth]), np.array([row], np.float32)) == pytest.approx([float(expected)], rel=1e-12)
+
+
+def test_what_a_network_said_is_charged_in_full_after_a_file(tmp_path: Path) -> None:
+    """Neither a softmax in float32 nor the nine digits of a CSV puts a floor under a probability."""
+    logits = np.array([[0, -gap] for gap in (1, 10, 16, 20, 30, 34, 60, 87)], np.float32)
+    powers = np.exp(logits)
+    keys = pd.DataFrame({"split": "test", "id": map(str, range(len(logits)))})
+    Predictions(keys, ["a", "b"], powers / powers.sum(1, keepdims=True)).write(tmp_path / "predictions.csv")
+    kept = Predictions.read(tmp_path / "predictions.csv").probabilities
+    assert (kept[:, 1] > 0).all()
+    expected = [min(math.log1p(math.exp(gap)), 15 * math.log(10)) for gap in -logits[:, 1].astype(float)]
+    assert log_losses(np.ones(len(logits), int), kept) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("metric", scores.METRICS)
@@ -84,7 +116,7 @@ def test_a_label_that_the_model_cannot_know_counts_as_wrong() -> None:
     assert found["accuracy"]["value"] == pytest.approx(known["accuracy"]["value"] * 60 / 100)
     assert found["macro_f1"]["value"] == pytest.approx(metrics.f1_score(truth, guess, average="macro", zero_division=0))
     assert found["macro_f1"]["value"] < known["macro_f1"]["value"]
-    worst = -np.log(np.finfo(np.float32).eps)
+    worst = 15 * math.log(10)
     assert found["log_loss"]["value"] == pytest.approx((known["log_loss"]["value"] * 60 + worst * 40) / 100)
 
 
