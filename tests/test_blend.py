@@ -22,7 +22,8 @@ def made(seed: int, counts: dict[str, int], copies: int = 1) -> pd.DataFrame:
     rows = [(split, f"{number}.jpg", number // copies) for split, count in counts.items() for number in range(count)]
     index = pd.DataFrame(rows, columns=["split", "id", "number"])
     index["label"] = np.random.default_rng(seed).choice(LABELS, len(index))
-    return index.assign(digest=index.split + index.number.map(str)).drop(columns="number")
+    digest = index.split + index.number.map(str)
+    return index.assign(digest=digest, group=digest.factorize()[0]).drop(columns="number")
 
 
 def member(seed: int, index: pd.DataFrame, **skill: float) -> Predictions:
@@ -126,15 +127,17 @@ def test_labels_of_a_part_of_the_yardstick_do_not_change_its_own_rows(tmp_path: 
     assert (after.probabilities[others] != before.probabilities[others]).any()
 
 
-def test_copies_are_blended_with_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("copies", [True, False], ids=["copies", "a patient's photos"])
+def test_photos_of_a_group_are_blended_with_the_same_weights(tmp_path: Path, copies: bool) -> None:
     """Weights that were fitted on a photo would be judged on its copy."""
     index = made(1, {"train": 80, "test": 10}, copies=4)
+    index = index if copies else index.assign(digest=index.split + index.id)
     members = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 1.0, 1.2))]
     found, _ = blended(tmp_path, index, members)
     rounds = pd.DataFrame(np.round(weights_of_rows(found, members)[:80] * 25).astype(int))
     assert (rounds.sum(axis=1) == 25).all()
     assert 1 < len(rounds.drop_duplicates()) <= 5
-    assert (rounds.groupby(index.digest[:80]).nunique() == 1).all(axis=None)
+    assert (rounds.groupby(index.group[:80]).nunique() == 1).all(axis=None)
 
 
 @pytest.mark.parametrize(

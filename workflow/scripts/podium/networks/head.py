@@ -46,7 +46,7 @@ def fit(
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
     """Fit on these rows of the embeddings; `targets` float32 [n, classes] are their labels, one-hot,
-    `groups` int [n] their copies.
+    `groups` int [n] their groups.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
     on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
