@@ -143,9 +143,12 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
             )
         kin = readable[(readable.split == split) & readable.group.isin(train.group)].drop(copies.index)
         if len(kin):
-            fate = "such as %s: figures on them promise too much"
             log.warning(
-                f"WARNING: %d %s photos share a group with training photos, {fate}", len(kin), split, kin.file.iloc[0]
+                "WARNING: %d %s photos share a group with training photos, such as %s: "
+                "figures on them promise too much",
+                len(kin),
+                split,
+                kin.file.iloc[0],
             )
     conflicts = train.groupby("digest").label.nunique()
     if (conflicts > 1).any():
