@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from blend import blend
+from blend import _greedy, blend
+from podium.scores import log_losses
 from podium.tables import Predictions, write_csv
 from podium.yardsticks import judge
 
@@ -21,7 +22,8 @@ def made(seed: int, counts: dict[str, int], copies: int = 1) -> pd.DataFrame:
     rows = [(split, f"{number}.jpg", number // copies) for split, count in counts.items() for number in range(count)]
     index = pd.DataFrame(rows, columns=["split", "id", "number"])
     index["label"] = np.random.default_rng(seed).choice(LABELS, len(index))
-    return index.assign(digest=index.split + index.number.map(str)).drop(columns="number")
+    digest = index.split + index.number.map(str)
+    return index.assign(digest=digest, group=digest.factorize()[0]).drop(columns="number")
 
 
 def member(seed: int, index: pd.DataFrame, **skill: float) -> Predictions:
@@ -76,6 +78,17 @@ def test_rows_off_the_yardstick_are_the_mean_with_the_weights_of_the_file(tmp_pa
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
 
 
+def test_a_member_is_worth_what_a_contest_charges() -> None:
+    """Both are wrong and sure of it about five photos; that one is less so saves nothing below 1e-15."""
+    truth = np.arange(60) % 3
+    stacked = np.stack([share * np.eye(3)[truth] + (1 - share) / 3 for share in (0.8, 0.7)]).astype(np.float32)
+    wrong = np.eye(3, dtype=np.float32)[(truth[:5] + 1) % 3]
+    stacked[:, :5] = [np.where(wrong > 0, 1, least) for least in (1e-35, 1e-16)]
+    losses = [log_losses(truth, each).mean() for each in stacked]
+    assert losses[0] < losses[1]
+    assert list(_greedy(stacked, truth)) == [1, 0]
+
+
 @pytest.mark.parametrize(("count", "least"), [(5, 1), (12, 5), (40, 5)])
 def test_the_blend_is_never_worse_than_the_plain_mean_and_is_it_where_weights_do_not_pay(
     tmp_path: Path, count: int, least: int
@@ -114,15 +127,17 @@ def test_labels_of_a_part_of_the_yardstick_do_not_change_its_own_rows(tmp_path: 
     assert (after.probabilities[others] != before.probabilities[others]).any()
 
 
-def test_copies_are_blended_with_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("copies", [True, False], ids=["copies", "a patient's photos"])
+def test_photos_of_a_group_are_blended_with_the_same_weights(tmp_path: Path, copies: bool) -> None:
     """Weights that were fitted on a photo would be judged on its copy."""
     index = made(1, {"train": 80, "test": 10}, copies=4)
+    index = index if copies else index.assign(digest=index.split + index.id)
     members = [member(n, index, train=skill, test=skill) for n, skill in enumerate((0.0, 1.0, 1.2))]
     found, _ = blended(tmp_path, index, members)
     rounds = pd.DataFrame(np.round(weights_of_rows(found, members)[:80] * 25).astype(int))
     assert (rounds.sum(axis=1) == 25).all()
     assert 1 < len(rounds.drop_duplicates()) <= 5
-    assert (rounds.groupby(index.digest[:80]).nunique() == 1).all(axis=None)
+    assert (rounds.groupby(index.group[:80]).nunique() == 1).all(axis=None)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def made(seed: int, counts: dict[str, int], **temperatures: float) -> tuple[pd.D
     """An index whose labels are drawn from fair probabilities, and predictions that are too sure of themselves."""
     random = np.random.default_rng(seed)
     rows = [(split, f"{number}.jpg", f"{split}{number}") for split, count in counts.items() for number in range(count)]
-    index = pd.DataFrame(rows, columns=["split", "id", "digest"])
+    index = pd.DataFrame(rows, columns=["split", "id", "digest"]).assign(group=range(len(rows)))
     logits = 1.5 * random.normal(size=(len(index), 4))
     index["label"] = [random.choice(LABELS, p=row) for row in softmax(logits)]
     sure = softmax(logits * index.split.map(temperatures).to_numpy()[:, None])
@@ -140,6 +140,7 @@ def test_any_rows_stay_probabilities_with_the_same_first_choice(
     values = (values / values.sum(1, keepdims=True)).astype(np.float32)
     ids = [str(number) for number in range(len(rows))]
     index = pd.DataFrame({"id": ids, "split": "train", "label": [label for _, label in rows], "digest": ids})
+    index["group"] = range(len(rows))
     found, _ = calibrated(tmp_path_factory.getbasetemp(), index, Predictions(index[["split", "id"]], LABELS, values))
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
     # What came close may become equal, but nothing passes what was the most probable.

@@ -27,7 +27,7 @@ def evaluated(
             winner = truth if number < share * len(own) else (truth + 1) % 3
             probabilities.append(random.dirichlet(np.ones(3)) * 0.4 + 0.6 * np.eye(3)[winner])
             rows.append([f"{number:03}", f"{split}/{number}.jpg", label, split, f"{split}{number}"])
-    index = pd.DataFrame(rows, columns=["id", "file", "label", "split", "digest"])
+    index = pd.DataFrame(rows, columns=["id", "file", "label", "split", "digest"]).assign(group=range(len(rows)))
     write_csv(folder / "index.csv", index)
     keys = pd.concat(
         [index, pd.DataFrame({"split": "test", "id": [f"q{n}" for n in range(unread)]})], ignore_index=True
@@ -111,6 +111,25 @@ def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: P
     assert scores["validation"]["photos"] == 15
     assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
     assert scores["out_of_fold"]["photos"] == 60
+
+
+def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Four patients, one of whom the model is wrong about: sixty photos say little more than four."""
+    alone, *_ = evaluated(tmp_path, {"train": 0.75, "validation": 0.7})
+    assert "groups" not in caplog.text
+    index = read_csv(tmp_path / "index.csv")
+    index["group"] = np.where(index.split == "train", index.id.astype(int) // 15, index.group)
+    write_csv(tmp_path / "index.csv", index)
+    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0])
+    scores = json.loads(paths[1].read_text())
+    assert scores["validation"] == alone["validation"]
+    assert scores["out_of_fold"]["accuracy"] == {"value": 0.75, "low": 0.25, "high": 1.0}
+    assert alone["out_of_fold"]["accuracy"]["low"] > 0.6
+    said = "WARNING: out of fold: 60 photos of 4 groups: so few groups make intervals too narrow"
+    assert [message for message in caplog.messages if "groups" in message] == [said]
 
 
 def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: Path) -> None:

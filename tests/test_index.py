@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from conftest import GROCERY, ROOT, TABLES, competition, encoded, photo, subject, table, write_zip
+from conftest import GROCERY, ROOT, TABLES, competition, encoded, photo, subject, table, write_tfrecord, write_zip
 from PIL import Image, ImageOps
 
 from index import index
@@ -75,7 +75,7 @@ def test_a_photo_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(
 ) -> None:
     whole, _ = listed(tmp_path, MEMBERS)
     found, quarantine = listed(tmp_path, MEMBERS | {file: content})
-    pd.testing.assert_frame_equal(found, whole[whole.file != file].reset_index(drop=True))
+    pd.testing.assert_frame_equal(found, whole[whole.file != file].reset_index(drop=True).assign(group=range(15)))
     (row,) = quarantine.to_dict("records")
     assert (row["file"], row["split"], row["id"]) == (file, *file.split("/"))
     assert row["label"] == ("" if row["split"] == "test" else "chelsea")
@@ -247,6 +247,51 @@ def test_a_training_photo_in_another_split_gives_a_warning(
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+def patients(names: dict[str, str], *splits: str) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """The members with a column of patients in the tables of these splits, empty where a file has no name here."""
+    members, tables = dict(MEMBERS), dict(TABLES)
+    for split in splits:
+        rows = [line.split(",") for line in MEMBERS[f"{split}.csv"].decode().splitlines()[1:]]
+        rows = [[*row, names.get(row[0], "")] for row in rows]
+        members[f"{split}.csv"] = table(["file", "label", "patient"], rows)
+        tables[split] = TABLES[split] | {"group": "patient"}
+    return members, {"tables": tables}
+
+
+def test_photos_of_one_name_and_copies_belong_together_and_chains_join(tmp_path: Path) -> None:
+    """co0 is a copy of ch0; fl0 is another photo of ch0's patient, fl1 of co0's; te1 is alone."""
+    names = {"ch0.jpg": "anna", "co0.jpg": "ben", "fl0.jpg": "anna", "fl1.jpg": "ben", "ch1.jpg": "7", "te0.jpg": "7"}
+    members, layout = patients(names, "train")
+    members["train/co0.jpg"] = members["train/ch0.jpg"]
+    found = listed(tmp_path, members, layout=layout)[0].set_index("id").group
+    chain = ["ch0.jpg", "co0.jpg", "fl0.jpg", "fl1.jpg"]
+    assert found[chain].nunique() == 1
+    assert found["ch1.jpg"] == found["te0.jpg"]
+    assert found.nunique() == len(found) - 4
+    assert list(found.drop_duplicates()) == list(range(found.nunique()))
+    plain = listed(tmp_path, members)[0].set_index("id").group
+    assert plain["ch0.jpg"] == plain["co0.jpg"]
+    assert plain.nunique() == len(plain) - 1
+
+
+def test_an_unknown_column_of_groups_is_named(tmp_path: Path) -> None:
+    tables = TABLES | {"validation": TABLES["validation"] | {"group": "patient"}}
+    with pytest.raises(BadInput, match=r"validation\.csv: no column 'patient' \(there are: file, label\)"):
+        listed(tmp_path, MEMBERS, layout={"tables": tables})
+
+
+def test_a_group_in_training_and_validation_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its validation photos count all the same, but for copies, which have a warning of their own."""
+    names = {"ch0.jpg": "anna", "co100.jpg": "anna", "te100.jpg": "zoe", "fl100.jpg": "zoe"}
+    members, layout = patients(names, "train", "validation")
+    listed(tmp_path, members | {"validation/ch100.jpg": MEMBERS["train/ch0.jpg"]}, layout=layout)
+    assert caplog.messages == [
+        "WARNING: 1 validation photos are also training photos, such as validation/ch100.jpg",
+        "WARNING: 1 validation photos share a group with training photos, such as validation/co100.jpg: "
+        "figures on them promise too much",
+    ]
+
+
 def test_a_training_photo_under_two_labels_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     listed(tmp_path, MEMBERS | {"train/co1.jpg": MEMBERS["train/ch0.jpg"]})
     assert "1 training photos stand under several labels, such as train/ch0.jpg" in caplog.text
@@ -312,6 +357,37 @@ def test_a_share_of_the_records_of_tfrecord_files_is_held_out(tmp_path: Path) ->
         assert row.digest == hashlib.sha256(photo(row.label, int(row.id[-1]), 8)).hexdigest()
     with pytest.raises(BadInput, match=r"tfrecord\.holdout: a share of 0\.01 of each class is less than one photo"):
         listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.01, "seed": 0}})
+
+
+def bursts(folder: Path, *sizes: int) -> dict[str, bytes]:
+    """A TFRecord file of bursts of so many photos: coffee and flower in turn, every third one of both."""
+    made = []
+    for number, size in enumerate(sizes):
+        for shot in range(size):
+            label = ("coffee", "flower")[(number + (shot if number % 3 == 2 else 0)) % 2]
+            made.append({"image": photo(label, 100 * number + shot, 8), "label": label.encode(), "burst": number})
+    return {"train": write_tfrecord(folder / "train", *made).read_bytes()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whole_groups_are_held_out_as_near_to_the_share_as_they_allow(tmp_path: Path, seed: int) -> None:
+    members, sizes = bursts(tmp_path, *[5, 1, 4, 2, 3, 6, 2] * 4), pd.Series([5, 1, 4, 2, 3, 6, 2] * 4)
+    features = {"train": "train", "image": "image", "label": "label", "group": "burst"}
+    found, _ = listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.25, "seed": seed}})
+    assert (found.groupby("group").split.nunique() == 1).all()
+    assert sorted(found.groupby("group").size()) == sorted(sizes)
+    counts = pd.crosstab(found.label, found.split)
+    assert (abs(counts.test - 0.25 * counts.sum(axis=1)) <= max(sizes)).all()
+
+
+def test_validation_records_stay_what_they_are_beside_a_share_held_out(tmp_path: Path) -> None:
+    members = bursts(tmp_path, *[1] * 16)
+    members["valid"] = bursts(tmp_path, *[2] * 3)["train"]
+    features = {"train": "train", "validation": "valid", "image": "image", "label": "label"}
+    found, _ = listed(tmp_path, members, layout={"tfrecord": features | {"holdout": 0.25, "seed": 0}})
+    assert found.split.drop_duplicates().tolist() == ["train", "validation", "test"]
+    assert list(found.file[found.split == "validation"]) == [f"valid#{number}" for number in range(6)]
+    assert found.split.value_counts()[["train", "test"]].tolist() == [12, 4]
 
 
 def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save(model, LABELS, folder / f"{fold}.keras")
     index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8 + ["test"] * 8, "label": LABELS * 10})
     index["id"] = index["digest"] = [f"{number}.jpg" for number in range(40)]
+    index["group"] = range(40)
     write_csv(folder / "index.csv", index)
     write_csv(folder / "folds.csv", pd.DataFrame({"fold": folds}))
     return folder

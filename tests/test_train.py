@@ -165,6 +165,8 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
         Predictions(keys, LABELS, probabilities).write(folder / f"{number}.csv")
     names = ["train-0.npz", "index.csv", "folds.csv", "0.csv", "1.csv", "model.keras", "history.csv", "events"]
     part, index, folds, *teachers, model, history, events = (folder / name for name in names)
+    patients = np.arange(24) // 3
+    write_csv(folds, pd.read_csv(folds).assign(group=patients))
     options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
     with pytest.raises(InterruptedError):
         train([part], index, folds, teachers, model, history, events, network="cnn", **options)
@@ -172,6 +174,7 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     labelled = [number for number in range(24) if number // 3 % 4 != 1]
     assert given["rows"].tolist() == [*labelled, 3, 4, 24 + 1, 24 + 4 + 5]
     np.testing.assert_array_equal(given["targets"][:18].argmax(1), np.array(labelled) % 3)
+    assert given["groups"].tolist() == [*patients[labelled], -1, -1, -1, -1]
     mean = np.array([[0.4, 0.6, 0.0]] * 3 + [[0.3, 0.2, 0.5]])
     np.testing.assert_allclose(given["targets"][18:], mean**2 / (mean**2).sum(1, keepdims=True), atol=1e-6)
 

@@ -200,7 +200,7 @@ def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> No
     assert model(pixels.Pixels([part]).read(rows)).shape == (count, 4)
 
 
-def test_held_out_photos_are_a_tenth_copies_together_and_none_that_teachers_label() -> None:
+def test_held_out_photos_are_a_tenth_of_whole_groups_and_none_that_teachers_label() -> None:
     groups = np.concatenate([np.arange(400) // 2, np.full(50, -1)])
     labels = np.arange(450) % 4
     held = training._held_out(labels, groups, seed=3)

@@ -10,7 +10,8 @@ from podium.tables import Predictions
 from podium.yardsticks import judge, yardsticks
 
 LABELS = ["a", "b"]
-# id, split, label and digest; t2 is a copy of t1, v1 of a training photo, and nobody saw a training photo of a "c".
+# id, split, label and digest; t2 is a copy of t1, v1 of a training photo, v2 and v3 are one group, and nobody saw a
+# training photo of a "c".
 INDEX = pd.DataFrame(
     [
         ["t0", "train", "a", "0"],
@@ -25,7 +26,7 @@ INDEX = pd.DataFrame(
         ["x1", "test", "", "8"],
     ],
     columns=["id", "split", "label", "digest"],
-)
+).assign(group=[0, 1, 1, 2, 3, 2, 4, 4, 5, 6])
 PREDICTED = {
     "all folds": (["train", "validation", "test"], ["out_of_fold", "validation", "test"]),
     "folds, without a validation table": (["train", "test"], ["out_of_fold", "test"]),
@@ -106,14 +107,14 @@ def test_nothing_judges_what_has_predicted_test_photos_alone_and_a_validation_ta
         judge(copies, predictions(INDEX.split != "train"))
 
 
-def test_parts_are_even_and_keep_copies_together() -> None:
-    digests = [str(number // 3) for number in range(300)]
-    photos = pd.DataFrame({"id": map(str, range(300)), "split": "train", "label": "a", "digest": digests})
+def test_parts_are_even_and_keep_groups_together() -> None:
+    ids = [str(number) for number in range(300)]
+    photos = pd.DataFrame({"id": ids, "split": "train", "label": "a", "digest": ids, "group": np.arange(300) // 3})
     shuffled = photos.sample(frac=1, random_state=1).reset_index(drop=True)
     given = Predictions(photos[["split", "id"]], ["a"], np.ones((300, 1), np.float32))
     (yardstick,) = yardsticks(shuffled, given)
     parts = pd.Series(yardstick.parts(5))
-    assert (parts.groupby(shuffled.digest).nunique() == 1).all()
+    assert (parts.groupby(shuffled.group).nunique() == 1).all()
     assert parts.value_counts().tolist() == [60] * 5
     assert (yardstick.parts(5) == parts).all()
     assert (yardstick.parts(5, seed=1) != parts).any()

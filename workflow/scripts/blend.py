@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.scores import log_losses
+from podium.scores import charged, given, log_losses
 from podium.step import Output, log, run
 from podium.tables import Predictions, read_csv, write_csv
 from podium.yardsticks import Yardstick, judge
@@ -71,12 +71,12 @@ def _crossfitted(stacked: Floats, yardstick: Yardstick) -> Floats:
 
 def _greedy(stacked: Floats, truth: NDArray[np.int64]) -> Floats:
     """Weights [members]: the shares of the rounds in which adding a member once more gave the least log loss."""
-    chosen, total = np.zeros(len(stacked), np.float32), np.zeros(len(truth), np.float32)
-    members = stacked[:, np.arange(len(truth)), truth]
+    chosen, total = np.zeros(len(stacked), np.float32), np.zeros(len(truth))
+    members = np.stack([given(truth, each) for each in stacked])
     if not len(truth):
         return np.full(len(stacked), 1 / len(stacked), np.float32)
-    for _ in range(ROUNDS):
-        losses = -np.log(np.maximum(total + members, np.finfo(np.float32).tiny)).mean(1)
+    for count in range(1, ROUNDS + 1):
+        losses = charged((total + members) / count).mean(1)
         best = int(losses.argmin())
         chosen[best] += 1
         total += members[best]

@@ -13,6 +13,7 @@ from podium.tables import Predictions, mean, read_csv, write_csv
 from podium.yardsticks import yardsticks
 
 CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
+FEW = 10  # groups, of which a bootstrap says too little
 MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted", "probability"]
 
 
@@ -37,8 +38,11 @@ def evaluate(
     figures, by_class, wrong = {}, [], []
     for yardstick in yardsticks(photos, found):
         probabilities, own = found.probabilities[yardstick.rows], yardstick.photos
-        figures[yardstick.name] = score(yardstick.truth, probabilities)
+        figures[yardstick.name] = score(yardstick.truth, probabilities, own.group.to_numpy())
         by_class.append(class_scores(yardstick.truth, probabilities, found.labels).assign(yardstick=yardstick.name))
+        if (groups := own.group.nunique()) < min(FEW, len(own)):
+            said = "WARNING: %s: %d photos of %d groups: so few groups make intervals too narrow"
+            log.warning(said, yardstick.name.replace("_", " "), len(own), groups)
         guess = probabilities.argmax(1)
         wrong.append(
             pd.DataFrame(

@@ -1,6 +1,7 @@
 """List every photo with its label, split and part; set aside the photos that cannot be read."""
 
 import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from podium import images, layouts
+from podium import SPLITS, images, layouts
 from podium.archive import Archive
 from podium.step import BadInput, Output, Progress, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
@@ -35,6 +39,7 @@ def index(
     photos = layouts.photos(archive, layout, strict=strict)
     photos = _examine(layouts.reader(archive, layout), photos, threads)
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
+    readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():
         if "holdout" in spec:
             readable = _hold_out(readable, name, spec["holdout"], spec["seed"])
@@ -64,22 +69,47 @@ def _examine(read: Callable[[str], bytes], photos: pd.DataFrame, threads: int) -
     return photos.assign(**dict(zip(columns, zip(*found, strict=True), strict=True)))
 
 
-def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
-    """Moves a seeded fraction of each class to the test part.
+def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
+    """A number for each photo, the same for copies and for photos of one group by name, and along chains of both.
 
-    Copies of one photo stay together; a photo under several labels stays with the training photos.
+    Numbers count from 0 in the order of the photos. A photo without a name belongs with its copies alone.
     """
-    random = np.random.default_rng(seed)
-    plain = photos.groupby("digest").label.transform("nunique") == 1
-    held: set[str] = set()
-    for _, own in photos[plain].drop_duplicates("digest").groupby("label"):
-        count = min(round(fraction * len(own)), len(own) - 1)
-        held.update(random.permutation(own.digest)[:count])
+    (digest, copies), (name, named) = digests.factorize(), names.mask(names == "").factorize()
+    own, links = name >= 0, len(copies) + len(named)
+    pairs = digest[own], len(copies) + name[own]
+    linked = coo_array((np.ones(own.sum()), pairs), (links, links))
+    return pd.factorize(connected_components(linked, directed=False)[1][digest])[0].astype(np.int64)
+
+
+def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
+    """Moves a seeded fraction of each class from the training to the test part, as nearly as whole groups allow that
+    are taken one by one.
+
+    No class leaves the training photos; a photo under several labels stays there with all of its group.
+    """
+    random, train = np.random.default_rng(seed), photos[photos.split == "train"]
+    plain = train.groupby("digest").label.transform("nunique") == 1
+    distinct = train[plain.groupby(train.group).transform("all")].drop_duplicates("digest")
+    groups, by_label = defaultdict[int, Counter[str]](Counter), defaultdict[str, dict[int, None]](dict)
+    for group, label in zip(distinct.group, distinct.label, strict=True):
+        groups[group][label] += 1
+        by_label[label][group] = None  # a set that keeps its order
+    total, held = Counter(distinct.label), set[int]()
+    left, wanted = total.copy(), Counter({label: round(fraction * count) for label, count in total.items()})
+    for label in sorted(by_label):
+        for group in random.permutation(list(by_label[label])):
+            own = groups[group]
+            # What holding it out adds to the sum of squared distances from the shares that are asked for.
+            farther = sum(count * (count - 2 * wanted[each]) / total[each] ** 2 for each, count in own.items())
+            if farther < 0 and group not in held and all(left[each] > count for each, count in own.items()):
+                held.add(group)
+                left.subtract(own)
+                wanted.subtract(own)
     if not held:
-        raise BadInput(f"{layout}.holdout: a share of {fraction} of each class is less than one photo")
-    split = np.where(photos.digest.isin(held), "test", "train")
-    # The training photos stand first, as they do where tables list them.
-    return photos.assign(split=split).sort_values("split", ascending=False, kind="stable")
+        raise BadInput(f"{layout}.holdout: a share of {fraction} of each class is less than one photo or group")
+    split = photos.split.mask(photos.group.isin(held) & (photos.split == "train"), "test")
+    # The splits stand one behind the other, as they do where tables list them.
+    return photos.assign(split=split).sort_values("split", key=lambda each: each.map(SPLITS.index), kind="stable")
 
 
 def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
@@ -110,6 +140,15 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         if len(copies):
             log.warning(
                 "WARNING: %d %s photos are also training photos, such as %s", len(copies), split, copies.file.iloc[0]
+            )
+        kin = readable[(readable.split == split) & readable.group.isin(train.group)].drop(copies.index)
+        if len(kin):
+            log.warning(
+                "WARNING: %d %s photos share a group with training photos, such as %s: "
+                "figures on them promise too much",
+                len(kin),
+                split,
+                kin.file.iloc[0],
             )
     conflicts = train.groupby("digest").label.nunique()
     if (conflicts > 1).any():

@@ -61,7 +61,7 @@ def robustness(
     lines = []
     for (kind, level), tables in found.items():
         predicted = mean(tables, index_)
-        figures = score(yardstick.truth, predicted.probabilities[yardstick.rows])
+        figures = score(yardstick.truth, predicted.probabilities[yardstick.rows], yardstick.photos.group.to_numpy())
         ends = {f"{metric}{end}": figures[metric][key] for metric in METRICS for end, key in ENDS.items()}
         lines.append(
             {"corruption": kind, "level": level, "yardstick": yardstick.name, "photos": figures["photos"], **ends}

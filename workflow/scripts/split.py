@@ -6,36 +6,53 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.step import Output, log, run
+from podium.step import BadInput, Output, log, run
 from podium.tables import read_csv, write_csv
 
 
 def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
-    """Deal the training photos into `count` folds: seeded, stratified, copies of one photo together."""
+    """Deal the training photos into `count` folds: seeded, stratified, photos of one group together.
+
+    A photo counts once, however many copies of it there are. Raises BadInput where all photos are of one group.
+    """
     train = (photos := read_csv(index))[photos.split == "train"]
-    group = train.groupby("digest", sort=False).ngroup().to_numpy(np.int64)
-    fold = deal(train.label.to_numpy(str), np.asarray(group, np.int64), count, seed)
-    write_csv(folds, pd.DataFrame({"id": train.id, "fold": fold, "group": group}))
-    rare = train.label.value_counts()
+    if train.group.nunique() == 1:
+        raise BadInput(f"{index}: all training photos belong to one group, so none can be left out")
+    distinct = train.drop_duplicates("digest")
+    fold = deal(distinct.label.to_numpy(str), distinct.group.to_numpy(), count, seed)
+    dealt, group = train.digest.map(dict(zip(distinct.digest, fold, strict=True))), train.group.factorize()[0]
+    write_csv(folds, pd.DataFrame({"id": train.id, "fold": dealt, "group": group}))
+    rare = train.groupby("label").group.nunique()
     if rare.min() < count:
         log.warning(
-            "%d classes have fewer than %d photos, so some folds have none of them", (rare < count).sum(), count
+            "%d classes have fewer than %d photos or groups, so some folds have none of them",
+            (rare < count).sum(),
+            count,
         )
 
 
 def deal(labels: NDArray[np.str_], groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """Folds int [n] in 0..count-1; a group takes the label of its first member.
+    """Folds int [n] in 0..count-1; a group stays together.
 
-    Groups are shuffled, sorted by class and dealt like cards, so that the folds' counts of each class, and
-    of all photos, differ by at most one where groups are single photos. Unlike scikit-learn's
-    StratifiedGroupKFold it takes classes rarer than the fold count.
+    Groups are shuffled, sorted by size, the largest first, and by the class of their first member, and dealt one by
+    one: to the fold where their classes are scarcest, as shares of each class, and of equal ones to the smallest. So
+    the folds' counts of each class differ by at most the size of its largest group where groups are of one class;
+    where they are single photos all counts differ by at most one. scikit-learn's StratifiedGroupKFold goes by the
+    same shares, but refuses classes rarer than the fold count and leaves single photos less even.
     """
     random = np.random.default_rng(seed)
-    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    _, first, member, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
+    number = np.unique(labels, return_inverse=True)[1]
+    weight = 1 / np.bincount(number) ** 2
+    members = np.split(np.argsort(member, kind="stable"), np.cumsum(sizes)[:-1])
     shuffled = random.permutation(len(first))
-    dealt = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
-    fold = np.empty(len(first), np.int64)
-    fold[dealt] = np.arange(len(first)) % count
+    held, fold = np.zeros((count, len(weight)), np.int64), np.empty(len(first), np.int64)
+    for group in shuffled[np.lexsort((number[first][shuffled], -sizes[shuffled]))]:
+        classes, own = np.unique(number[members[group]], return_counts=True)
+        # What this group adds to the sum of squared shares, but for what is the same in all folds.
+        crowded = (held[:, classes] * (own * weight[classes])).sum(1)
+        fold[group] = np.lexsort((held.sum(1), crowded))[0]
+        held[fold[group], classes] += own
     return fold[member]
 
 

@@ -54,6 +54,18 @@ def test_encoded_images_with_ids_and_class_numbers(tmp_path: Path) -> None:
     assert [read(file) for file in found.file] == [*images, images[4]]
 
 
+def test_groups_are_texts_or_numbers_and_test_records_may_lack_them(tmp_path: Path) -> None:
+    patients: list[Values] = [b"7 a", 12]
+    records = [{"image": photo("coffee", 0, 8), "label": 1, "patient": patient} for patient in patients]
+    tests = [records[0], {"image": photo("coffee", 0, 8)}]
+    members = {"train-0": written(tmp_path, records[0]), "train-1": written(tmp_path, records[1])}
+    archive, layout = made(tmp_path, members | {"test": written(tmp_path, *tests)}, group="patient")
+    assert list(layouts.photos(archive, layout).group) == ["7 a", "12", "7 a", ""]
+    nobody = {"image": b"x", "label": 1}
+    said = refused(tmp_path, {"train": written(tmp_path, nobody)}, group="patient")
+    assert said == "train: record 0 has no feature 'patient' (there are: image, label)"
+
+
 LABELS: dict[str, tuple[list[Values], dict[str, Any], list[str]]] = {
     "texts": ([b"rose", "crème, 東京".encode()], {}, ["rose", "crème, 東京"]),
     "numbers": ([3, 10], {}, ["3", "10"]),

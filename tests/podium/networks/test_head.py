@@ -98,3 +98,15 @@ def test_one_photo_of_each_class_is_enough_to_fit(embeddings: tuple[Path, np.nda
     part, truth = embeddings
     _, history = head.fit([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4), **OPTIONS)
     assert history.inner_log_loss.isna().all()
+
+
+def test_the_choice_of_the_penalty_charges_sure_mistakes_in_full() -> None:
+    """Far photos of the inner quarter have the other class's label: the weaker the penalty, the surer the mistake."""
+    truth, groups = np.arange(60) % 2, np.arange(60)
+    features = np.repeat(np.where(truth == 1, 1, -1)[None, :, None], 50, axis=2).astype(np.float32)
+    inner = np.random.default_rng(0).permutation(groups)[:15]
+    truth[inner], features[:, inner] = 1 - truth[inner], 4 * features[:, inner]
+    tried = head._try_penalties(features, truth, groups, [3.0, 0.3, 1e-3], seed=0)
+    assert tried.inner_log_loss.is_monotonic_increasing
+    assert tried.inner_log_loss.iloc[1] > 16
+    assert tried.inner_log_loss.iloc[2] == pytest.approx(15 * np.log(10), rel=0.3)

@@ -1,5 +1,6 @@
 """The figures by which predictions are judged, each with an interval. No TensorFlow."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,23 @@ METRICS = ("accuracy", "macro_f1", "log_loss")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15
+LEAST = 1e-15  # the least probability that a contest charges for, as on Kaggle: a sure mistake costs 34.5
 
 
-def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: int = 0) -> dict[str, Any]:
+def score(
+    truth: NDArray[np.int64], probabilities: NDArray[np.float32], groups: NDArray[np.int64], seed: int = 0
+) -> dict[str, Any]:
     """Accuracy, macro F1 and log loss, each with its percentile-bootstrap interval.
 
     `truth` int [n] are class numbers, -1 for a label that the model cannot know (always wrong);
-    `probabilities` float [n, classes]. Macro F1 is the mean over the classes that occur in the truth or
-    among the predictions, as in scikit-learn. Intervals: Efron and Tibshirani, 1993, chapter 13.
+    `probabilities` float [n, classes]; `groups` int [n]. Macro F1 is the mean over the classes that occur in the
+    truth or among the predictions, as in scikit-learn. Intervals: Efron and Tibshirani, 1993, chapter 13. Photos of one
+    group say much the same, so whole groups are drawn, as many as there are: Davison and Hinkley, 1997, section 3.8.
     """
     predicted = probabilities.argmax(1)
     losses = log_losses(truth, probabilities)
-    random = np.random.default_rng(seed)
     replicates = []
-    for _ in range(RESAMPLES):
-        rows = random.integers(0, len(truth), len(truth))
+    for rows in _resamples(groups, np.random.default_rng(seed)):
         replicates.append(
             (
                 np.mean(truth[rows] == predicted[rows]),
@@ -42,6 +45,17 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.float32], seed: in
             for metric, a, b in zip(METRICS, low, high, strict=True)
         },
     }
+
+
+def _resamples(groups: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """The rows of each resample, group by group."""
+    number = pd.factorize(groups)[0]
+    rows, sizes = np.argsort(number, kind="stable"), np.bincount(number)
+    starts = np.cumsum(sizes) - sizes
+    for _ in range(RESAMPLES):
+        drawn = random.integers(0, len(sizes), len(sizes))
+        ends = np.cumsum(sizes[drawn])
+        yield rows[np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn]) + np.arange(ends[-1])]
 
 
 def point_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
@@ -74,11 +88,22 @@ def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], l
 
 
 def log_losses(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Minus the logarithm of the true class's probability, row by row; clipped as in scikit-learn's `log_loss`."""
-    tiny = np.finfo(probabilities.dtype).eps
-    normalised = probabilities.astype(np.float64) / probabilities.sum(1, keepdims=True, dtype=np.float64)
-    chosen = np.where(truth >= 0, normalised[np.arange(len(truth)), truth], 0.0)
-    return -np.log(np.clip(chosen, tiny, 1 - tiny))
+    """What a contest charges for each photo: minus the logarithm of its true class's probability."""
+    return charged(given(truth, probabilities))
+
+
+def given(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probability that each row, scaled to sum to 1, gives the true class; 0 where `truth` is -1."""
+    exact = probabilities.astype(np.float64)
+    return np.where(truth >= 0, exact[np.arange(len(truth)), truth] / exact.sum(1), 0.0)
+
+
+def charged(chosen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The log loss, 0 to 34.5, of probabilities given to the true class.
+
+    They are clipped at 1e-15 in float64, as on Kaggle; clipped at float32's precision a sure mistake would cost half.
+    """
+    return -np.log(np.clip(chosen, LEAST, 1 - LEAST))
 
 
 def _macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64], count: int) -> float:

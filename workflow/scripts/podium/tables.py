@@ -1,4 +1,7 @@
-"""The tables that go from step to step: read and written alike everywhere. No TensorFlow."""
+"""The tables that go from step to step: read and written alike everywhere. No TensorFlow.
+
+In the index photos of the same `group`, a whole number, belong together: they are copies, or the competition says so.
+"""
 
 import csv
 from pathlib import Path
@@ -8,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-INDEX_COLUMNS = ["id", "file", "label", "split", "part", "width", "height", "format", "digest"]
+INDEX_COLUMNS = ["id", "file", "label", "split", "part", "width", "height", "format", "digest", "group"]
 QUARANTINE_COLUMNS = ["id", "file", "label", "split", "reason"]
 
 

@@ -43,7 +43,7 @@ class Feed(NamedTuple):
 class Schedule(NamedTuple):
     """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
 
-    With a `patience` above 0 one photo in ten is held out, copies together, but for the last of a class. The fit stops
+    With a `patience` above 0 one photo in ten is held out, whole groups, but for the last of a class. The fit stops
     where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
     Prechelt, "Early stopping, but when?", 1998.
     """
@@ -68,7 +68,7 @@ def fit(
     precision: str,
     resume: Path,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups of copies.
+    """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups.
 
     Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
     `val_loss` and `val_accuracy` where photos are held out.

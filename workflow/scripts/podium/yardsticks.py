@@ -15,7 +15,7 @@ class Yardstick(NamedTuple):
     """Labelled photos that the models behind their predictions were not fitted on.
 
     `rows` are their places in the predictions, `truth` their class numbers, -1 for a label that the model
-    cannot know; `photos` their rows of the index.
+    cannot know; `photos` their rows of the index, whose groups are dealt and resampled whole.
     """
 
     name: str
@@ -24,9 +24,9 @@ class Yardstick(NamedTuple):
     photos: pd.DataFrame
 
     def parts(self, count: int, seed: int = 0) -> NDArray[np.int64]:
-        """One of `count` parts for each photo, copies in the same one."""
-        order = np.random.default_rng(seed).permutation(self.photos.digest.nunique())
-        return order[self.photos.digest.factorize()[0]] % count
+        """One of `count` parts for each photo, those of one group in the same one."""
+        order = np.random.default_rng(seed).permutation(self.photos.group.nunique())
+        return order[self.photos.group.factorize()[0]] % count
 
 
 def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]:

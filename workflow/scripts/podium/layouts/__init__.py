@@ -15,13 +15,14 @@ import pandas as pd
 from podium.archive import Archive
 from podium.step import BadInput
 
-LISTED = ["id", "file", "label", "split", "reason"]
+LISTED = ["id", "file", "label", "split", "reason", "group"]
 MARK = "#"  # between a member and a number in it
 
 
 def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFrame:
     """All photos as a table of LISTED, split by split; `reason` says why a file cannot be read, empty where it can be.
 
+    `group` names what a photo shares with others (a patient, a burst), empty where it stands alone.
     `layout` is the one key of the competition file that says how the archive is laid out, and what stands under it.
     Raises BadInput, naming table, member or row, where the archive is not laid out so.
     """
@@ -55,7 +56,7 @@ def listed(split: str, member: str, labels: list[str], first: int) -> pd.DataFra
     """The photos of one member, with their number in the split, from `first` on, as ids."""
     ids = [str(first + number) for number in range(len(labels))]
     files = [f"{member}{MARK}{number}" for number in range(len(labels))]
-    return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": ""})
+    return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
 
 
 def class_names(numbers: Iterable[int], classes: list[str] | None, member: str) -> list[str]:

@@ -17,7 +17,9 @@ def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
     inside = [name for name in archive.names() if name.startswith(root) and "/" in name.removeprefix(root)]
     if not inside:
         raise BadInput(f"folders.path: no folder of photos below '{root}' in the archive")
-    rows = [[name.removeprefix(root), name, name.removeprefix(root).partition("/")[0], "train", ""] for name in inside]
+    rows = [
+        [name.removeprefix(root), name, name.removeprefix(root).partition("/")[0], "train", "", ""] for name in inside
+    ]
     return pd.DataFrame(rows, columns=LISTED)
 
 

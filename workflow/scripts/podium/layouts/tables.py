@@ -47,11 +47,12 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
     """The rows of one table, each checked."""
     ids = table.column(spec["id"])
     labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
+    groups = table.column(spec["group"]) if "group" in spec else [""] * len(ids)
     files = _files(table, spec["image"])
     rows: list[list[str]] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
-    for number, (line, key, label, file) in enumerate(zip(table.lines, ids, labels, files, strict=True)):
+    for number, (line, key, label, file, group) in enumerate(zip(table.lines, ids, labels, files, groups, strict=True)):
         where = f"{table.name}: line {line}"
         if not key or ("label" in spec and not label):
             raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
@@ -64,7 +65,7 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
             raise BadInput(f"{where}: '{key}' {fault}")
         if strict and file not in archive:
             raise BadInput(f"{where}: '{file}' is not in the archive (`strict: false` sets such rows aside)")
-        rows.append([key, file, label, split, "" if file in archive else "not in the archive"])
+        rows.append([key, file, label, split, "" if file in archive else "not in the archive", group])
     return pd.DataFrame(rows, columns=LISTED)
 
 

@@ -92,7 +92,7 @@ class Example:
 
 
 def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
-    """The photos of each split, file by file; a test photo may have no label."""
+    """The photos of each split, file by file; a test photo may have no label and no group."""
     found = [_split(archive, spec, split) for split in SPLITS if split in spec]
     return pd.concat(found, ignore_index=True)
 
@@ -115,7 +115,7 @@ def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
     members = [name for name in archive.names() if fnmatchcase(name, spec[split])]
     if not members:
         raise BadInput(f"tfrecord.{split}: no file in the archive is called '{spec[split]}'")
-    found, ids, first = [], list[str](), 0
+    found, ids, groups, first = [], list[str](), list[str](), 0
     for member in members:
         labels = []
         for record in _examples(archive, member):
@@ -123,9 +123,11 @@ def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
             known = split != "test" or spec["label"] in record.features
             labels.append(record.label(spec["label"], spec.get("classes")) if known else "")
             ids += [record.text(spec["id"])] if "id" in spec else []
+            grouped = "group" in spec and (split != "test" or spec["group"] in record.features)
+            groups.append(record.text(spec["group"]) if grouped else "")
         found.append(listed(split, member, labels, first))
         first += len(labels)
-    table = pd.concat(found, ignore_index=True)
+    table = pd.concat(found, ignore_index=True).assign(group=groups)
     if "id" in spec:
         table["id"] = ids
         if (twice := table.id.duplicated()).any():

@@ -31,7 +31,7 @@ def fit(
     dropout: float,
     **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
 
     `width` is the channels of the first convolution; `settings` are those of `scratch.fit`. Returns the
     model and a row for each epoch.

@@ -41,7 +41,7 @@ def fit(
     augment: dict[str, Any],
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
 
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
     the first `frozen` convolutions stay as they are. `augment` are the `augmentation.Strengths`, `schedule` the

@@ -46,7 +46,7 @@ def fit(
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
     """Fit on these rows of the embeddings; `targets` float32 [n, classes] are their labels, one-hot,
-    `groups` int [n] their copies.
+    `groups` int [n] their groups.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
     on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
@@ -87,6 +87,8 @@ def _each(parts: list[Path], view: str) -> Iterator[Floats]:
 
 def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[float], seed: int) -> pd.DataFrame:
     """The log loss of each penalty on photos that it was not fitted on, the strongest first."""
+    from podium.scores import log_losses
+
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
     inner = np.isin(groups, shuffled[: len(shuffled) // INNER_SHARE])
     inner &= np.isin(truth, truth[~inner])  # a class that is only in the quarter says nothing of the penalty
@@ -96,8 +98,7 @@ def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[
         if inner.any():
             classes, kernel, bias = _logistic(features[:, ~inner], truth[~inner], penalty)
             probabilities = np.mean([_softmax(view @ kernel + bias) for view in features[:, inner]], axis=0)
-            chosen = probabilities[np.arange(inner.sum()), np.searchsorted(classes, truth[inner])]
-            loss = float(-np.log(np.maximum(chosen, np.finfo(np.float32).eps)).mean())
+            loss = float(log_losses(np.searchsorted(classes, truth[inner]), probabilities).mean())
         tried.append({"penalty": penalty, "inner_log_loss": loss})
     return pd.DataFrame(tried)
 

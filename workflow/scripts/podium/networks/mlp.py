@@ -28,7 +28,7 @@ def fit(
     dropout: float,
     **settings: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
+    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
 
     `layers` are the units of each hidden layer; `settings` are those of `scratch.fit`. Returns the
     model and a row for each epoch.
