@@ -38,7 +38,7 @@ def ask(
     found = _asked(Archive(source), photos, tables, sample, ids, labels if form == "probabilities" else None)
     check_form(found, wanted, labels)
     if separator and len(found.columns) == wanted.labels:
-        raise BadInput(f"submission.separator: {found.name} has a column for each label, so nothing stands between them")
+        raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
     _warn_of_unknown(found, wanted, labels)
     write_asked(asked, _encodable(found, labels), wanted)
     log.info("%s: %s", found.name, ", ".join(found.header))
@@ -61,7 +61,8 @@ def _asked(
         table = archive_table(archive, tables["test"]["path"])
         called, column, label = table.name, tables["test"]["id"], tables["train"]["label"]
         lines = zip(table.column(column), table.lines, strict=True)
-        test, form = {key: f"{table.name}: line {line}" for key, line in lines}, table[-3:]
+        test = {key: f"{table.name}: line {line}" for key, line in lines}
+        form = table.delimiter, table.newline, table.encoding
     if sample:
         return read_sample(archive_table(archive, sample), column, test, called, ids)
     return Sample(called, [column, *(columns or [label])], list(test), 0, *form)

@@ -40,7 +40,7 @@ def download(
         _take(Path(archive).expanduser(), archive, sha256, source)
     with archives.open_zip(source) as written:
         if odd := next((name for name in written.namelist() if "\\" in name), None):
-            log.warning("WARNING: backslashes in names are taken for slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
+            log.warning("WARNING: backslashes in names are read as slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
 
 
 def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:

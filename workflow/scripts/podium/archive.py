@@ -49,7 +49,7 @@ class Archive:
         """The bytes of a member; raises KeyError where there is none, BadInput where it is damaged or far too large."""
         info = self._members[member_name(name)]
         check_size(name, info.file_size, info.compress_size)
-        # What is deflated zipfile expands as far as is asked for, other forms as far as the packed bytes go that it reads.
+        # zipfile expands what is deflated as far as is asked for, and other forms as far as the packed bytes lead.
         bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
         at_once = info.file_size if bounded else SMALL_PIECE
         try:
@@ -59,7 +59,7 @@ class Archive:
             raise BadInput(f"{name}: damaged in the archive ({error})") from error
 
     def unpacked(self, name: str) -> bytes:
-        """The bytes of a member, expanded where it is a gzip file; BadInput where it is not there, not whole, too large."""
+        """The bytes of a member, expanded where it is a gzip file; BadInput where it is not there or not whole."""
         if name not in self:
             there = self.names()
             raise BadInput(f"{name}: not in the archive (there are: {', '.join(there[:5])}{', …' * (len(there) > 5)})")
@@ -101,7 +101,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def check_zip(path: Path, source: str) -> None:
-    """Raises BadInput, naming `source` and member, unless each is a plain file inside, once, not encrypted, of a size."""
+    """Raises BadInput, naming `source` and member, unless each is a plain file inside, once, not encrypted, no bomb."""
     seen: set[str] = set()
     members = open_zip(path).infolist()
     check_size(source, sum(info.file_size for info in members), path.stat().st_size, math.inf)

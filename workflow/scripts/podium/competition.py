@@ -158,8 +158,8 @@ def read_sample(table: Table, id_column: str, test: dict[str, str], called: str,
     for number, (line, key) in enumerate(zip(table.lines, asked, strict=True)):
         if key not in test:
             hint = "; the suffix alone differs, see `submission.ids`" if _stem(key) in stems else ""
-            first = next(iter(test), "")
-            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {called}, whose first is '{first}'{hint}")
+            wanted = f"{called}, whose first is '{next(iter(test), '')}'"
+            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {wanted}{hint}")
         if table.rows[first_row := seen.setdefault(key, number)] != table.rows[number]:
             raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
         if first_row < number:
