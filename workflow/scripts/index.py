@@ -17,10 +17,7 @@ from podium.step import BadInput, Output, Progress, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # more different numbers, of fewer photos each, are hardly classes
-SURE_MARKS, MARKS = (
-    (";", "|"),
-    (";", "|", ",", " "),
-)  # between the labels of a list; names of classes have the others too
+MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # between the labels of a list; names have the others too
 FEWEST_LISTS, RECURRING = 3, 0.9  # the share of the parts of such lists that stand in others too
 SHOWN = 5  # pairs of labels in a warning
 
