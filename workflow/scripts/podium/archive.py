@@ -23,7 +23,8 @@ LARGEST = 16 << 30
 # fill a memory shrinks to the thousandth at which deflate ends. A member of up to ALWAYS bytes does no harm.
 RATIO, ALWAYS = 200, 256 << 20
 PIECE = 1 << 20
-SMALL_PIECE = 1 << 12  # of packed bytes, of which bzip2 makes at most 100 MB
+# What zipfile expands only as far as it is asked to: a few bytes of bzip2 make gigabytes, whatever their header says.
+EXPANDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 CONTINUED = (b"x", b"g", b"X", tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 LONGEST_HEADER = 1 << 20  # of a tar: a long name, and what else does not fit into its 512 bytes
 
@@ -43,18 +44,15 @@ class Archive:
         return sorted(self._members)
 
     def __contains__(self, name: str) -> bool:
-        return member_name(name) in self._members
+        return self._known(name) in self._members
 
     def read(self, name: str) -> bytes:
         """The bytes of a member; raises KeyError where there is none, BadInput where it is damaged or far too large."""
-        info = self._members[member_name(name)]
-        check_size(name, info.file_size, info.compress_size)
-        # zipfile expands what is deflated as far as is asked for, and other forms as far as the packed bytes lead.
-        bounded = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        at_once = info.file_size if bounded else SMALL_PIECE
+        info = self._members[self._known(name)]
+        _check_packed(name, info)
         try:
             with self._zip.open(info) as file:
-                return b"".join(iter(lambda: file.read(at_once), b""))
+                return file.read(info.file_size)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise BadInput(f"{name}: damaged in the archive ({error})") from error
 
@@ -70,10 +68,14 @@ class Archive:
             with gzip.open(io.BytesIO(data)) as file:
                 while piece := file.read(PIECE):
                     expanded.write(piece)
-                    check_size(name, expanded.tell(), self._members[member_name(name)].compress_size)
+                    check_size(name, expanded.tell(), self._members[self._known(name)].compress_size)
             return expanded.getvalue()
         except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{name}: not a whole gzip file ({error})") from error
+
+    def _known(self, name: str) -> str:
+        """What `names` calls a member: these names, and any that a table or a person writes."""
+        return name if name in self._members else member_name(name)
 
 
 def member_name(name: str) -> str:
@@ -85,6 +87,15 @@ def check_size(name: str, size: int, packed: int, most: float = LARGEST) -> None
     """Raises BadInput where so many packed bytes would become far more of them than photos and tables do."""
     if size > (limit := min(most, max(ALWAYS, RATIO * packed))):
         raise BadInput(f"{name}: expands to more than {limit:,} bytes, the most that is read of {packed:,} packed ones")
+
+
+def _check_packed(name: str, info: zipfile.ZipInfo) -> None:
+    """The same of a member of a zip, which has to be packed in a form that is expanded within bounds."""
+    if info.compress_type not in EXPANDED:
+        raise BadInput(
+            f"{name}: packed by method {info.compress_type} of zip files; pack it anew by deflate, the usual"
+        )
+    check_size(name, info.file_size, info.compress_size)
 
 
 def _is_litter(name: str) -> bool:
@@ -107,7 +118,7 @@ def check_zip(path: Path, source: str) -> None:
     check_size(source, sum(info.file_size for info in members), path.stat().st_size, math.inf)
     for info in members:
         _check_name(source, info.filename)
-        check_size(f"{source}: '{info.filename}'", info.file_size, info.compress_size)
+        _check_packed(f"{source}: '{info.filename}'", info)
         if stat.S_ISLNK(info.external_attr >> 16):
             raise BadInput(f"{source}: '{info.filename}' is a link; an archive may hold only plain files")
         if info.flag_bits & 1:

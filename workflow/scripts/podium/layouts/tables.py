@@ -122,8 +122,8 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
     for base in dict.fromkeys([template, template if "}" in suffix else template.removesuffix(suffix)]):
         names = _named(table, base)
         fitting = [[name] if name in archive else photos.get(name, []) for name in names]
-        if all(fitting):
-            endings = {name.removeprefix(stem) for name, stem in zip((each[0] for each in fitting), names, strict=True)}
+        endings = {each[0].removeprefix(name) for name, each in zip(names, fitting, strict=True) if each}
+        if all(fitting) and (len(endings) == 1 or "" not in endings):
             ending = endings.pop() if len(endings) == 1 else ANY
             return f", but '{fitting[row][0]}' is: write image: \"{base}{ending}\""
     like = photos.get(posixpath.splitext(_named(table, template)[row])[0])
