@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import math
 import posixpath
 import stat
 import tarfile
@@ -83,18 +82,18 @@ def member_name(name: str) -> str:
     return escaped(unicodedata.normalize("NFC", name).replace("\\", "/"))
 
 
-def check_size(name: str, size: int, packed: int, most: float = LARGEST) -> None:
-    """Raises BadInput where so many packed bytes would become far more of them than photos and tables do."""
-    if size > (limit := min(most, max(ALWAYS, RATIO * packed))):
+def check_size(name: str, size: int, packed: int, held: bool = True) -> None:
+    """Raises BadInput where packed bytes become far more than photos and tables do, or more than is `held` whole."""
+    limit = max(ALWAYS, RATIO * packed)
+    limit = min(limit, LARGEST) if held else limit
+    if size > limit:
         raise BadInput(f"{name}: expands to more than {limit:,} bytes, the most that is read of {packed:,} packed ones")
 
 
 def _check_packed(name: str, info: zipfile.ZipInfo) -> None:
-    """The same of a member of a zip, which has to be packed in a form that is expanded within bounds."""
-    if info.compress_type not in EXPANDED:
-        raise BadInput(
-            f"{name}: packed by method {info.compress_type} of zip files; pack it anew by deflate, the usual"
-        )
+    """Raises BadInput for a member of a zip that becomes too large, or may before anyone sees it."""
+    if (method := info.compress_type) not in EXPANDED:
+        raise BadInput(f"{name}: packed by method {method} of zip files; pack it anew by deflate, the usual one")
     check_size(name, info.file_size, info.compress_size)
 
 
@@ -115,7 +114,7 @@ def check_zip(path: Path, source: str) -> None:
     """Raises BadInput, naming `source` and member, unless each is a plain file inside, once, not encrypted, no bomb."""
     seen: set[str] = set()
     members = open_zip(path).infolist()
-    check_size(source, sum(info.file_size for info in members), path.stat().st_size, math.inf)
+    check_size(source, sum(info.file_size for info in members), path.stat().st_size, held=False)
     for info in members:
         _check_name(source, info.filename)
         _check_packed(f"{source}: '{info.filename}'", info)
@@ -156,7 +155,7 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
             for member in tar:
                 _check_name(source, member.name)
                 total += member.size
-                check_size(source, total, packed, math.inf)
+                check_size(source, total, packed, held=False)
                 check_size(f"{source}: '{member.name}'", member.size, packed)
                 if member.isdir():
                     continue
