@@ -283,7 +283,7 @@ DISHES = ["Bananas, apples & pears", "Eggs", "Salad & cress", "Beer, wine & spir
         ([str(number % 10) for number in range(60)], None),
         ([str(number) for number in range(30)] * 4, None),
         ([*map(str, range(40)), "none"], None),
-        (TAGS * 3, "'price' looks like several labels a photo (multilabel), such as 'haze primary water'"),
+        (TAGS * 3, "'price' looks like several labels a photo (multilabel), such as 'clear primary'"),
         (["a;b", "b;c", "a;c"], "'price' looks like several labels a photo (multilabel), such as 'a;b'"),
         (["['a', 'b']", "['a']", "['b', 'c']", "['a', 'c', 'b']"], "'price' looks like several labels a photo"),
         (DISHES * 2, None),

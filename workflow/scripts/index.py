@@ -70,7 +70,7 @@ def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
             "WARNING: %s looks like several labels a photo (multilabel), such as '%s'. Each list is a class of its own "
             "here",
             column,
-            max(counts, key=lambda label: label.count(mark)),
+            next(label for label, _ in counts.most_common() if mark in label),
         )
     alike: dict[str, list[str]] = {}
     for label in sorted(counts):

@@ -13,6 +13,7 @@ from podium.archive import Archive
 from podium.step import BadInput, log
 
 SUM_TOLERANCE = 1e-4  # how far from 1 the sum of a row's probabilities may be
+SHOWN = 80  # characters of a line in a message
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -79,7 +80,7 @@ def _decoded(name: str, data: bytes, encoding: str | None) -> tuple[str, str]:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
         raise BadInput(f"{name}: line {line} is neither UTF-8 nor cp1252 text") from None
-    said = text.split("\n")[line - 1].strip()
+    said = text.split("\n")[line - 1].strip()[:SHOWN]
     log.warning("WARNING: %s: line %d is not UTF-8, so the table is read as cp1252 (Windows): '%s'", name, line, said)
     return text, "cp1252"
 
