@@ -303,7 +303,7 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
             "sample_submission.csv",
             "labels",
             folders,
-            "line 2: 'ch200.jpg' is not an id of the test photos, whose first is 'test/ch201.jpg'",
+            "line 2: 'ch200.jpg' is not an id of the test photos, whose first is 'test/co200.jpg'",
         ),
     ]
     for sample, form, layout, message in wrong:
