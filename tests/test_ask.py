@@ -1,6 +1,7 @@
 """What is wrong with a sample or a form is seen before anything is predicted."""
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +22,32 @@ from submit import submit
 LABELS = ["NA", "a,b", "crème"]
 
 
-def asked(folder: Path, table: str | None, **settings: Any) -> tuple[Sample, Form]:
-    """What a competition of three classes and three test photos asks for."""
+PATHS = ("index.csv", "quarantine.csv", "asked.json")
+
+
+def asked(
+    folder: Path, table: str | bytes | None, labels: Sequence[str] = LABELS, **settings: Any
+) -> tuple[Sample, Form]:
+    """What a competition of three classes and three test photos, one of them unreadable, asks for."""
     members = {"test.csv": b"size,file\n9,1.jpg\n8,2.jpg\n7,3.jpg\n"}
-    source = write_zip(folder / "source.zip", members | ({"sample.csv": table.encode()} if table else {}))
-    index = pd.DataFrame({"split": "train", "id": ["1.jpg", *LABELS], "label": ["NA", *LABELS]})
-    write_csv(folder / "index.csv", index)
+    data = table.encode() if isinstance(table, str) else table
+    source = write_zip(folder / "source.zip", members | ({"sample.csv": data} if data else {}))
+    index = pd.DataFrame({"split": "train", "id": ["1.jpg", *labels], "label": ["NA", *labels]})
+    tests = pd.DataFrame(
+        {"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"], "file": ["t/1.jpg", "t/2.jpg", "t/3.jpg"]}
+    )
+    write_csv(folder / "index.csv", pd.concat([index, tests[:2]]))
+    write_csv(folder / "quarantine.csv", pd.concat([index, tests[2:]]))
     usual = {"tables": TABLES, "sample": table and "sample.csv", "ids": "sample"}
-    usual |= {"form": "labels", "top": 2, "separator": " "}
-    ask(source, folder / "index.csv", folder / "asked.json", **(usual | settings))
+    usual |= {"form": "labels", "top": 2, "separator": None}
+    ask(source, *(folder / name for name in PATHS), **(usual | settings))
     return read_asked(folder / "asked.json")
 
 
 def test_the_sample_says_what_is_asked_for(tmp_path: Path) -> None:
     sample, form = asked(tmp_path, "crème;file;a,b;NA\r\n;3.jpg;;\r\n;1.jpg;;\r\n;2.jpg;;\r\n", form="probabilities")
     ids = ["3.jpg", "1.jpg", "2.jpg"]
-    assert sample == Sample("sample.csv", ["crème", "file", "a,b", "NA"], ids, 1, ";", "\r\n")
+    assert sample == Sample("sample.csv", ["crème", "file", "a,b", "NA"], ids, 1, ";", "\r\n", "utf-8")
     assert form == Form("probabilities", 2, " ")
 
 
@@ -45,7 +56,43 @@ def test_without_a_sample_the_test_table_and_the_classes_say_it(tmp_path: Path, 
     sample, _ = asked(tmp_path, None, form=form)
     assert (sample.header, sample.ids) == (["file", *columns], ["1.jpg", "2.jpg", "3.jpg"])
     sample, _ = asked(tmp_path, None, form=form, tables=None)
-    assert (sample.header, sample.ids) == (["id", *columns], [])
+    assert (sample.header, sample.ids) == (["id", *columns], ["1.jpg", "2.jpg", "3.jpg"])
+
+
+def test_a_sample_counts_where_there_are_no_tables_too(tmp_path: Path) -> None:
+    """The order, the header and the ids of a sample, for photos that no table lists; one of them cannot be read."""
+    rows = "name;kind\n3.{0};\n1.{0};\n2.{0};\n"
+    sample, _ = asked(tmp_path, rows.format("jpg"), tables=None)
+    assert (sample.name, sample.header, sample.delimiter) == ("sample.csv", ["name", "kind"], ";")
+    assert sample.ids == ["3.jpg", "1.jpg", "2.jpg"]
+    with pytest.raises(BadInput, match=r"the suffix alone differs, see `submission\.ids`"):
+        asked(tmp_path, rows.format("png"), tables=None)
+    assert asked(tmp_path, rows.format("png"), tables=None, ids="test")[0] == sample
+
+
+def test_a_class_without_training_photos_has_a_column_of_zeros(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = "file,crème,unseen,a,b,NA\n1.jpg,,,,,\n2.jpg,,,,,\n3.jpg,,,,,\n".replace("a,b", '"a,b"').replace(
+        ",,,,,", ",,,,"
+    )
+    sample, _ = asked(tmp_path, table, form="probabilities")
+    assert sample.columns == ["crème", "unseen", "a,b", "NA"]
+    assert "sample.csv: no training photo for 'unseen': the probability will be 0" in caplog.text
+    keys = pd.DataFrame({"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"]})
+    rows = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0.25, 0.25, 0.5]], np.float32)
+    Predictions(keys, LABELS, rows).write(tmp_path / "predictions.csv")
+    submit(tmp_path / "asked.json", tmp_path / "predictions.csv", tmp_path / "submission.csv", inside=None)
+    found = pd.read_csv(tmp_path / "submission.csv")
+    assert found[["NA", "a,b", "crème", "unseen"]].to_numpy().tolist() == [[*row, 0] for row in rows.tolist()]
+
+
+def test_what_a_sample_s_encoding_lacks_is_handed_in_as_utf_8(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = "file,Höhe\n1.jpg,\n2.jpg,\n3.jpg,\n".encode("cp1252")
+    assert asked(tmp_path, table)[0].encoding == "cp1252"
+    assert "the submission will be UTF-8" not in caplog.text
+    assert asked(tmp_path, table, ["東京"])[0].encoding == "utf-8"
+    assert "sample.csv is cp1252, which lacks '東': the submission will be UTF-8" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -53,7 +100,15 @@ def test_without_a_sample_the_test_table_and_the_classes_say_it(tmp_path: Path, 
     [
         ("file,label\n1.jpg,x\n2.jpg,x\n", {}, "test.csv: line 4: '3.jpg' is not in sample.csv"),
         ("file,label\n1.jpg,x\n9.jpg,x\n", {}, "sample.csv: line 3: '9.jpg' is not an id of test.csv"),
-        ("file,label\n1.jpg,x\n1.jpg,x\n", {}, "sample.csv: line 3: '1.jpg' stands there twice"),
+        ("file,label\n1.jpg,x\n1.jpg,y\n", {}, "sample.csv: line 3: '1.jpg' stands there twice"),
+        ("id,label\na.jpg,x\n", {"tables": None}, "'a.jpg' is not an id of the test photos, whose first is '1.jpg'"),
+        ("id,label\n1.jpg,x\n2.jpg,x\n", {"tables": None}, "t/3.jpg: '3.jpg' is not in sample.csv, whose first is '1"),
+        (None, {"tables": None, "sample": "gone.csv"}, r"gone\.csv: not in the archive \(its tables: test\.csv\)"),
+        (
+            "file,first,second\n1.jpg,,\n2.jpg,,\n3.jpg,,\n",
+            {"form": "top", "separator": ","},
+            "submission.separator: sample.csv has a column for each label; leave it out",
+        ),
         ("file,label\n1.jpg,x\n2.jpg\n", {}, "sample.csv: line 3 has 1 cells, the header has 2"),
         (None, {"sample": "other.csv"}, r"other\.csv: not in the archive \(its tables: .*test\.csv"),
         ("file,label,x\n1.jpg,,\n2.jpg,,\n3.jpg,,\n", {}, "sample.csv: line 1: 2 columns beside the id"),
@@ -95,8 +150,8 @@ def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[s
     turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
     Predictions(keys, labels, turns).write(folder / "predictions.csv")
     usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
-    paths = folder / "source.zip", folder / "index.csv", folder / "asked.json"
-    ask(*paths, tables=FACTS["tables"], form="labels", top=1, separator=" ", **(usual | settings))
+    paths = [folder / name for name in ("source.zip", *PATHS)]
+    ask(*paths, tables=FACTS["tables"], form="labels", top=1, separator=None, **(usual | settings))
     submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
     with zipfile.ZipFile(folder / "cats.zip") as archive:
         handed = archive.read("13-03-19_1.tsv")
@@ -134,9 +189,10 @@ def test_the_real_hackathon_asks_for_each_photo_of_its_test_table(tmp_path: Path
     tables, sample = facts["tables"], facts["submission"]["sample"]
     archive = Archive(GROCERY)
     labels = archive_table(archive, tables["train"]["path"]).column(tables["train"]["label"])
-    write_csv(tmp_path / "index.csv", pd.DataFrame({"split": "train", "label": labels}))
-    form = {"ids": "sample", "form": "labels", "top": 5, "separator": " "}
-    ask(GROCERY, tmp_path / "index.csv", tmp_path / "asked.json", tables=tables, sample=sample, **form)
+    for name in PATHS[:2]:
+        write_csv(tmp_path / name, pd.DataFrame({"split": "train", "label": labels}))
+    form = {"ids": "sample", "form": "labels", "top": 5, "separator": None}
+    ask(GROCERY, *(tmp_path / name for name in PATHS), tables=tables, sample=sample, **form)
     ids = archive_table(archive, tables["test"]["path"]).column(tables["test"]["id"])
     assert sorted(read_asked(tmp_path / "asked.json")[0].ids) == sorted(ids)
     assert len(ids) == 2485

@@ -124,6 +124,40 @@ def test_archives_that_lead_outside_are_named_and_not_copied(tmp_path: Path) -> 
             download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None, files=None)
 
 
+def test_names_with_backslashes_are_taken_and_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    odd = {name.replace("/", "\\"): content for name, content in MEMBERS.items()}
+    write_zip(tmp_path / "a.zip", odd)
+    (tmp_path / "in").mkdir()
+    for name, content in odd.items():
+        (tmp_path / "in" / name).write_bytes(content)
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
+        tar.add(tmp_path / "in", ".")
+    for archive in ("a.zip", "a.tar.gz", "in"):
+        caplog.clear()
+        download(tmp_path / "source.zip", archive=str(tmp_path / archive), sha256=None, files=None)
+        assert set(Archive(tmp_path / "source.zip").names()) == set(MEMBERS)
+        (said,) = caplog.messages
+        assert "backslashes in names are read as slashes: '" in said
+    write_zip(tmp_path / "b.zip", MEMBERS | {"..\\evil.csv": b""})
+    with pytest.raises(BadInput, match=r"b\.zip: '\.\.\\evil\.csv' leads outside"):
+        download(tmp_path / "source.zip", archive=str(tmp_path / "b.zip"), sha256=None, files=None)
+
+
+def test_a_file_too_large_to_be_held_is_refused_before_it_is_read(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podium.archive.LARGEST", 5000)
+    (tmp_path / "in").mkdir()
+    for name, size in (("in/small", 5000), ("in/large", 5001)):
+        (tmp_path / name).write_bytes(bytes(size))
+    with pytest.raises(BadInput, match=r"/in/large: expands to more than 5,000 bytes"):
+        download(tmp_path / "source.zip", archive=str(tmp_path / "in"), sha256=None, files=None)
+    url = serve((200, bytes(5001), None))
+    files = {"a": {"url": url, "sha256": hashlib.sha256(bytes(5001)).hexdigest()}}
+    with pytest.raises(BadInput, match=rf"{url}: expands to more than 5,000 bytes"):
+        download(tmp_path / "source.zip", archive=None, sha256=None, files=files)
+
+
 def test_what_is_no_whole_archive_is_named(tmp_path: Path) -> None:
     whole_zip, whole_tar = (
         write_zip(tmp_path / "a.zip", MEMBERS).read_bytes(),

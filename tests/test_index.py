@@ -1,6 +1,7 @@
 import hashlib
 import io
 import logging
+import re
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from conftest import GROCERY, ROOT, TABLES, competition, encoded, photo, subject
 from PIL import Image, ImageOps
 
 from index import index
-from podium import records
+from podium import images, records
 from podium.competition import format_table
 from podium.step import BadInput
 from podium.tables import classes, read_csv
@@ -122,7 +123,12 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
     [
         ("train.csv", "ch0.jpg", "gone.jpg", "train.csv: line 2: 'train/gone.jpg' is not in the archive"),
         ("train.csv", "ch0.jpg,chelsea\n", "", "train/ch0.jpg: no table has a row for this file"),
-        ("train.csv", "co0.jpg,coffee\n", "co0.jpg,coffee\n" * 2, "train.csv: line 4: 'co0.jpg' stands there twice"),
+        (
+            "train.csv",
+            "ch0.jpg,chelsea",
+            "ch0,chelsea",
+            "train.csv: line 2: 'train/ch0' is not in the archive, but 'train/ch0.jpg' is (`strict: false` sets",
+        ),
         (
             "train.csv",
             "ch0.jpg,chelsea\n",
@@ -162,6 +168,169 @@ def test_a_column_of_the_image_template_that_is_not_there_is_named(tmp_path: Pat
     tables = TABLES | {"test": TABLES["test"] | {"image": "test/{photo}.jpg"}}
     with pytest.raises(BadInput, match=r"test\.csv: no column 'photo'"):
         listed(tmp_path, MEMBERS, layout={"tables": tables})
+
+
+def plain_ids(*suffixes: str) -> dict[str, bytes]:
+    """The members, their tables without suffixes, the training photos with these in turn."""
+    members = {name: data.replace(b".jpg", b"") if name.endswith(".csv") else data for name, data in MEMBERS.items()}
+    for number, name in enumerate(name for name in MEMBERS if name.startswith("train/")):
+        members[name.removesuffix(".jpg") + suffixes[number % len(suffixes)]] = members.pop(name)
+    return members
+
+
+def with_suffix(suffix: str) -> dict[str, Any]:
+    """The layout whose tables have ids without suffixes, with this one in the training table."""
+    tables = {split: spec | {"image": f"{spec['image']}.jpg"} for split, spec in TABLES.items()}
+    return {"tables": tables | {"train": TABLES["train"] | {"image": f"train/{{file}}{suffix}"}}}
+
+
+@pytest.mark.parametrize(
+    ("there", "written", "found", "right"),
+    [
+        ([".jpg"], "", "train/ch0.jpg", ".jpg"),
+        ([".JPG"], ".jpg", "train/ch0.JPG", ".JPG"),
+        ([".png"], ".jpeg", "train/ch0.png", ".png"),
+        ([".jpg", ".png"], ".png", "train/ch0.jpg", ".*"),
+        ([".jpg", ".png"], "", "train/ch0.jpg", ".*"),
+        ([""], ".jpg", "train/ch0", ""),
+        ([".v2.jpg"], ".jpg", None, None),
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_template_of_another_suffix_is_answered_by_the_right_one(
+    tmp_path: Path, there: list[str], written: str, found: str | None, right: str | None, strict: bool
+) -> None:
+    members = plain_ids(*there)
+    some = not strict and there == [".jpg", ".png"] and written == ".png"  # so half of the rows are found
+    if not some:
+        with pytest.raises(BadInput) as refused:
+            listed(tmp_path, members, layout=with_suffix(written), strict=strict)
+        missing = f"train.csv: line 2: 'train/ch0{written}' is not in the archive"
+        hint = f"{missing}, but '{found}' is: write image: \"train/{{file}}{right}\""
+        assert str(refused.value) == (hint if found else f"{missing}, nor is any other file of this table")
+    if right is not None:
+        assert listed(tmp_path, members, layout=with_suffix(right))[1].empty
+
+
+def test_whichever_suffix_a_photo_has_it_is_found_and_of_two_the_first_is_taken_only_if_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    members = plain_ids(".jpg", ".PNG") | {"train/ch0.txt": b"no photo", "train/ch0.jpg.bak": b"nor this"}
+    found, _ = listed(tmp_path, members, layout=with_suffix(".*"))
+    assert sorted(found.file[:2]) == ["train/ch0.jpg", "train/co0.PNG"]
+    assert list(found.id[:2]) == ["ch0", "co0"]
+    members["train/ch0.png"] = photo("coffee", 7, format="PNG")
+    message = (
+        "train.csv: line 2: 'train/ch0.jpg' and 'train/ch0.png' both fit 'train/ch0.*' (`strict: false` takes the f"
+    )
+    with pytest.raises(BadInput, match=re.escape(message)):
+        listed(tmp_path, members, layout=with_suffix(".*"))
+    assert listed(tmp_path, members, layout=with_suffix(".*"), strict=False)[0].equals(found)
+    assert "train.csv: several photos fit 1 rows, whose first is taken" in caplog.text
+    assert "left out 1 files that no table has a row for, such as train/ch0.png" in caplog.text
+
+
+def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_stops(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, _ = listed(tmp_path, MEMBERS)
+    for name, row in (("train.csv", "co0.jpg,coffee\n"), ("test.csv", "fl200.jpg\n")):
+        found, _ = listed(tmp_path, edited(name, row, row * 3))
+        pd.testing.assert_frame_equal(found, whole)
+        said = (
+            "line 4 repeats line 3, line 5 repeats line 3" if name == "train.csv" else "line 5 repeats line 4, line 6"
+        )
+        assert f"{name}: a row that stands there twice counts once: {said}" in caplog.text
+    members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"\n", b",1\n").replace(b"label,1", b"label,site")}
+    twice = members["train.csv"] + b"co0.jpg,coffee,2\n"
+    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' stands there twice"):
+        listed(tmp_path, members | {"train.csv": twice})
+
+
+def test_tables_of_windows_name_photos_and_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for encoding in ("cp1252", "utf-16"):
+        members = edited("train.csv", "ch0.jpg,chelsea", "brûlée.jpg,crème")
+        members["train.csv"] = members["train.csv"].decode().replace("\n", "\r\n").encode(encoding)
+        members["train/brûlée.jpg"] = members.pop("train/ch0.jpg")
+        found, _ = listed(tmp_path, members)
+        assert found.loc[0, ["id", "file", "label"]].to_list() == ["brûlée.jpg", "train/brûlée.jpg", "crème"]
+    assert caplog.text.count("line 2 is not UTF-8, so the table is read as cp1252 (Windows): 'brûlée.jpg,crème'") == 1
+
+
+def warned(tmp_path: Path, caplog: pytest.LogCaptureFixture, labels: list[str]) -> list[str]:
+    """What is said of the labels of a table of so many copies of one photo."""
+    members = {name: data for name, data in MEMBERS.items() if name.startswith("test")}
+    members |= {f"train/{number}": photo("coffee", 0, 8) for number in range(len(labels))}
+    rows = [[str(number), label] for number, label in enumerate(labels)]
+    members["train.csv"] = format_table(["file", "price"], rows).encode()
+    tables = {"train": TABLES["train"] | {"label": "price"}, "test": TABLES["test"]}
+    caplog.clear()
+    listed(tmp_path, members, layout={"tables": tables})
+    return [said for said in caplog.messages if "class of its own" in said or "classes of their own" in said]
+
+
+TAGS = ["clear primary", "haze primary water", "clear primary water", "haze road", "clear road water", "primary road"]
+DISHES = ["Bananas, apples & pears", "Eggs", "Salad & cress", "Beer, wine & spirits", "Milk, butter & cheese"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            [f"{number * 1.5 + 0.05:.2f}" for number in range(28)] * 2,
+            "'price' holds 28 different numbers in 56 rows: a n",
+        ),
+        ([str(number % 10) for number in range(60)], None),
+        ([str(number) for number in range(30)] * 4, None),
+        ([*map(str, range(40)), "none"], None),
+        (TAGS * 3, "'price' looks like several labels a photo (multilabel), such as 'clear primary'"),
+        (["a;b", "b;c", "a;c"], "'price' looks like several labels a photo (multilabel), such as 'a;b'"),
+        (["['a', 'b']", "['a']", "['b', 'c']", "['a', 'c', 'b']"], "'price' looks like several labels a photo"),
+        (DISHES * 2, None),
+        (["red rose", "red tulip", "yellow rose", "yellow tulip"], None),
+        ([f"{euros},{cents}" for euros in range(5) for cents in ("49", "99")], None),
+        (
+            ["Cat", "dog", "cat", " dog", "cat", "cow"],
+            "labels that differ in case or spaces alone are classes of their own: "
+            "' dog' (1 photos) and 'dog' (1 photos), 'Cat' (1 photos) and 'cat' (2 photos)",
+        ),
+        (["A", "a", "B", "b"], None),
+    ],
+)
+def test_labels_that_may_mean_another_task_or_one_class_are_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, labels: list[str], message: str | None
+) -> None:
+    said = warned(tmp_path, caplog, labels)
+    assert len(said) == (message is not None)
+    assert all(each.startswith(f"WARNING: {message}") for each in said)
+
+
+def test_labels_of_class_folders_are_looked_at_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folders(tmp_path, shop({"Tea": 4, "tea": 4, "milk": 4}))
+    assert "classes of their own: 'Tea' (4 photos) and 'tea' (4 photos)" in caplog.text
+
+
+def test_a_control_character_in_a_name_breaks_no_line(tmp_path: Path) -> None:
+    """Neither of the index nor of the quarantine; the photo itself is read under its escaped name."""
+    odd = "shop/te\x1ba/one\rtwo\nthree\tfour\u2028.png"
+    members = shop({"apple": 8, "tea": 4}) | {odd: photo("coffee", 0, 8, "PNG"), f"{odd}.txt": b"no photo"}
+    found, broken = listed(tmp_path, members, layout={"folders": {"path": "", "holdout": 0.25, "seed": 0}})
+    plain = r"te\x1ba/one\rtwo\nthree\tfour\u2028.png"
+    assert found.set_index("id").loc[plain, ["file", "label"]].to_list() == [plain, r"te\x1ba"]
+    assert (broken.id[0], broken.reason[0]) == (f"{plain}.txt", "not an image")
+    lines = [(tmp_path / name).read_bytes().decode().splitlines() for name in ("index.csv", "quarantine.csv")]
+    assert [len(each) for each in lines] == [len(found) + 1, 2]
+    assert all(line.isprintable() for each in lines for line in each)
+
+
+def test_a_control_character_in_a_reason_breaks_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(data: bytes) -> tuple[int, int, str]:
+        raise images.Unreadable(f"no such chunk: {data[:3].decode()!s}")
+
+    monkeypatch.setattr("index.images.examine", lambda data: unreadable(data) if data[:1] == b"\n" else (8, 8, "JPEG"))
+    listed(tmp_path, MEMBERS | {"train/ch0.jpg": b"\n\x1b\t"})
+    assert (tmp_path / "quarantine.csv").read_bytes().count(b"\n") == 2
+    assert (tmp_path / "quarantine.csv").read_text().endswith("no such chunk: \\n\\x1b\\t\n")
 
 
 def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(

@@ -283,13 +283,31 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
 
 def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    # The validation table in the place of the sample asks for other photos than the test table has.
-    wrong = {
-        ("validation.csv", "labels"): "line 2: 'ch100.jpg' is not an id of test.csv, whose first is 'ch200.jpg'",
-        ("sample_submission.csv", "probabilities"): "line 1: 'label' is not a label of the training photos",
-    }
-    for (sample, form), message in wrong.items():
-        facts = {"tables": TABLES, "submission": {"sample": sample, "form": form}}
+    tables, folders = {"tables": TABLES}, {"folders": {"path": "", "holdout": 0.25, "seed": 0}}
+    # The validation table in the place of the sample asks for other photos than the test table has, and the sample
+    # for others than those that are held out of class folders.
+    wrong = [
+        (
+            "validation.csv",
+            "labels",
+            tables,
+            "line 2: 'ch100.jpg' is not an id of test.csv, whose first is 'ch200.jpg'",
+        ),
+        (
+            "sample_submission.csv",
+            "probabilities",
+            tables,
+            "line 1: no column for the label 'chelsea' (the first are: 'label')",
+        ),
+        (
+            "sample_submission.csv",
+            "labels",
+            folders,
+            "line 2: 'ch200.jpg' is not an id of the test photos, whose first is 'test/co200.jpg'",
+        ),
+    ]
+    for sample, form, layout, message in wrong:
+        facts = {**layout, "submission": {"sample": sample, "form": form}}
         (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
         given = ("--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]")
         said = snakemake(project, *given, fails=True)

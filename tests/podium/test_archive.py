@@ -1,7 +1,12 @@
+import gzip
 import io
 import tarfile
+import tracemalloc
 import unicodedata
 import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -155,6 +160,166 @@ def test_a_written_zip_reads_back_and_its_bytes_depend_on_its_members_alone(memb
     assert first.getvalue() == second.getvalue()
     with zipfile.ZipFile(first) as found:
         assert {name: found.read(name) for name in found.namelist()} == members
+
+
+def zeros(count: int, wbits: int = -15) -> bytes:
+    """So many MB of zeros, deflated a thousandfold, without making them."""
+    deflate = zlib.compressobj(9, wbits=wbits)
+    head = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    block = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return head + block * (count - 1)
+
+
+def write_packed(path: Path, name: str, packed: bytes, size: int, method: int = zipfile.ZIP_DEFLATED) -> Path:
+    """A zip of one member that is packed already, and says that it expands to this size."""
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr(name, packed)
+        (info,) = out.infolist()
+        info.compress_type, info.file_size = method, size
+    return path
+
+
+@contextmanager
+def memory_below(limit: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+GB, MB = 1 << 30, 1 << 20
+
+
+def test_a_member_that_expands_a_thousandfold_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    packed = zeros(10 << 10)
+    assert len(packed) < 12 * MB
+    path = write_packed(tmp_path / "a.zip", "a.csv", packed, 10 * GB)
+    with memory_below(MB):
+        with pytest.raises(
+            BadInput, match=r"^a\.zip: expands to more than 2,[\d,]+ bytes, the most that is read of 10,"
+        ):
+            archive.check_zip(path, "a.zip")
+        with pytest.raises(BadInput, match=r"^a\.csv: expands to more than 2,[\d,]+ bytes"):
+            Archive(path).read("a.csv")
+
+
+def test_no_more_is_expanded_than_a_member_says_that_it_holds(tmp_path: Path) -> None:
+    lying = Archive(write_packed(tmp_path / "a.zip", "a.csv", zeros(1 << 10), 1000))
+    with memory_below(4 * MB), pytest.raises(BadInput, match=r"a\.csv: damaged in the archive \(Bad CRC"):
+        lying.read("a.csv")
+
+
+@pytest.mark.parametrize("method", [9, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_cannot_be_expanded_within_bounds_is_refused(tmp_path: Path, method: int) -> None:
+    path = write_packed(tmp_path / "a.zip", "a.csv", b"packed", 1000, method)
+    for read in (lambda: archive.check_zip(path, "a.zip"), lambda: Archive(path).read("a.csv")):
+        with pytest.raises(
+            BadInput, match=rf"a\.csv'?: packed by method {method} of zip files; pack it anew by deflate"
+        ):
+            read()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_members_stored_and_deflated_come_back_whole(tmp_path: Path, method: int) -> None:
+    content = {"empty": b"", "short": b"photo", "long": bytes(range(256)) * 4_000}
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as out:
+        for name, data in content.items():
+            out.writestr(name, data)
+    archive.check_zip(tmp_path / "a.zip", "a.zip")
+    found = Archive(tmp_path / "a.zip")
+    assert {name: found.read(name) for name in found.names()} == content
+
+
+def test_what_a_gzip_file_expands_to_is_bounded_by_its_place_in_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "ALWAYS", 8 * MB)
+    bomb = zeros(10 << 10, wbits=31)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("bomb.gz", bomb)
+        out.writestr("good.gz", gzip.compress(bytes(8 * MB)))
+        out.writestr("two.gz", gzip.compress(b"one ") + gzip.compress(b"two"))
+    found = Archive(tmp_path / "a.zip")
+    assert found.unpacked("good.gz") == bytes(8 * MB)
+    assert found.unpacked("two.gz") == b"one two"
+    with (
+        memory_below(40 * MB),
+        pytest.raises(BadInput, match=r"^bomb\.gz: expands to more than 1?\d,\d{3},\d{3} bytes"),
+    ):
+        found.unpacked("bomb.gz")
+
+
+def test_a_large_member_of_photos_is_read_and_equal_numbers_too() -> None:
+    """Three GB that hardly shrink, and a table of 300 MB that shrinks to a hundredth, are what competitions have."""
+    archive.check_size("train.tfrecord", 3 * GB, 3 * GB)
+    archive.check_size("train-images.gz", 3 * GB, 300 * MB)
+    archive.check_size("sample.csv", 300 * MB, 3 * MB)
+    archive.check_size("labels", 200 * MB, 100)
+    for size, packed in ((300 * MB, MB), (17 * GB, 17 * GB)):
+        with pytest.raises(BadInput, match=r"^a: expands to more than"):
+            archive.check_size("a", size, packed)
+
+
+def test_a_member_of_a_tar_that_expands_a_thousandfold_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("a.csv")
+    info.size = 10 * GB
+    (tmp_path / "a.tar.gz").write_bytes(gzip.compress(info.tobuf()) + zeros(10 << 10, wbits=31))
+    with (
+        memory_below(MB),
+        pytest.raises(BadInput, match=r"^a\.tar: expands to more than 2,[\d,]+ bytes, the most that"),
+    ):
+        list(archive.tar_members(tmp_path / "a.tar.gz", "a.tar"))
+
+
+def test_many_members_of_a_tar_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "ALWAYS", 4 * MB)
+    path = write_tar(tmp_path / "a.tar.gz", {f"{number}.jpg": bytes(MB) for number in range(50)})
+    with pytest.raises(BadInput, match=r"^a\.tar: expands to more than"):
+        list(archive.tar_members(path, "a.tar"))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as out:
+        for number in range(50):
+            out.writestr(f"{number}.jpg", bytes(MB))
+    with pytest.raises(BadInput, match=r"^a\.zip: expands to more than"):
+        archive.check_zip(tmp_path / "a.zip", "a.zip")
+
+
+def test_a_tar_whose_header_says_that_it_goes_on_for_gigabytes_is_refused(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 5 * GB
+    good = tarfile.TarInfo("a.jpg").tobuf()
+    for name, before in (("first.tar", b""), ("second.tar", good)):
+        (tmp_path / name).write_bytes(before + info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+        with pytest.raises(BadInput, match=rf"^{name}: not a whole tar file"):
+            list(archive.tar_members(tmp_path / name, name))
+        assert archive.is_tar(tmp_path / name) == (name == "second.tar")
+
+
+def test_a_long_name_in_a_tar_is_read(tmp_path: Path) -> None:
+    name = f"{'folder/' * 40}ä.jpg"
+    for form in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        with tarfile.open(tmp_path / "a.tar", "w", format=form) as tar:
+            tar.addfile(tarfile.TarInfo(name))
+        assert dict(archive.tar_members(tmp_path / "a.tar", "a.tar")) == {name: b""}
+
+
+def test_backslashes_in_names_are_slashes(tmp_path: Path) -> None:
+    names = ["photos\\", "photos\\train\\a.jpg", "photos/train/b.jpg", "photos\\train.csv", "photos\\train\\Thumbs.db"]
+    path = write_zip(tmp_path / "a.zip", {name: name.encode() for name in names})
+    archive.check_zip(path, "a.zip")
+    found = Archive(path)
+    assert found.names() == ["train.csv", "train/a.jpg", "train/b.jpg"]
+    assert found.read("train/a.jpg") == found.read("train\\a.jpg") == names[1].encode()
+    twice = write_zip(tmp_path / "b.zip", {"a/b.jpg": b"", "a\\b.jpg": b""})
+    with pytest.raises(BadInput, match=r"'a\\\\b\.jpg' is in the archive twice|'a\\b\.jpg' is in the archive twice"):
+        archive.check_zip(twice, "b.zip")
+
+
+def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
+    found = Archive(write_zip(tmp_path / "a.zip", {"a\nb\x1b.jpg": b"photo", "c.jpg": b""}))
+    assert found.names() == [r"a\nb\x1b.jpg", "c.jpg"]
+    assert found.read(found.names()[0]) == found.read("a\nb\x1b.jpg") == b"photo"
 
 
 def test_a_file_that_is_no_zip_is_named(tmp_path: Path) -> None:

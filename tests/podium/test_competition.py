@@ -1,3 +1,4 @@
+import codecs
 import re
 from pathlib import Path
 
@@ -70,6 +71,34 @@ def test_the_header_tells_the_delimiter(name: str, text: str, delimiter: str, he
     assert (found.delimiter, found.header) == (delimiter, header)
 
 
+TEXT = 'file,label\na.jpg,"crème; brûlée"\nb.jpg,€\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (TEXT.encode("utf-16"), "utf-16"),
+        (codecs.BOM_UTF16_LE + TEXT.encode("utf-16-le"), "utf-16"),
+        (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), "utf-16"),
+        (TEXT.encode("utf-8-sig"), "utf-8"),
+        (TEXT.encode("cp1252"), "cp1252"),
+    ],
+    ids=["utf-16", "utf-16-le", "utf-16-be", "utf-8 with a mark", "cp1252"],
+)
+def test_a_table_is_read_in_the_encoding_that_it_is_in_and_handed_in_in_it(
+    data: bytes, encoding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = parse_table("t.csv", data)
+    assert (found.header, found.encoding) == (["file", "label"], encoding)
+    assert found.rows == [["a.jpg", "crème; brûlée"], ["b.jpg", "€"]]
+    said = "t.csv: line 2 is not UTF-8, so the table is read as cp1252 (Windows): 'a.jpg,\"crème; brûlée\"'"
+    assert [said in message for message in caplog.messages] == ([True] if encoding == "cp1252" else [])
+    sample = read_sample(found, "file", dict.fromkeys(["a.jpg", "b.jpg"], "test.csv"), "test.csv")
+    written = sample.format([["Ã©"], ["é"]])  # in cp1252 the first is also UTF-8 for the second
+    assert written.decode(encoding) == "file,label\na.jpg,Ã©\nb.jpg,é\n"
+    check_submission("s.csv", written, sample, ["Ã©", "é"], LABELS)
+
+
 def test_rows_know_their_lines() -> None:
     found = parsed('a,b\n1,2\n\n3,"4\n5"\n6,7')
     assert found.rows == [["1", "2"], ["3", "4\n5"], ["6", "7"]]
@@ -85,9 +114,9 @@ def test_rows_know_their_lines() -> None:
     [
         (b"a,b\n1,2\n3\n", "line 3 has 1 cells, the header has 2"),
         (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, the header has 2"),
-        (b"a,b\n1,2\ncr\xe8me,4\n", "line 3 is not UTF-8 text"),
+        (b"a,b\n1,2\ncr\xe8me,\x81\n", "line 3 is neither UTF-8 nor cp1252 text"),
         (b"\xef\xbb\xbfa,b\n\xe9clair,2\n", "line 2 is not UTF-8 text"),
-        ("a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8 text"),
+        ("a,b\n1,2\n".encode("utf-16")[:-1], "line 2 is not UTF-16 text"),
         (b'a,b\n1,"2"x\n', "line 2: "),
         (b'a,b\n1,"2\n', "line 2: "),
         (b"a,b\n", "no rows"),
@@ -107,7 +136,7 @@ def test_a_table_that_is_not_in_the_archive_is_named_beside_those_that_are(tmp_p
         archive_table(archive, "d.csv")
 
 
-TEST = parsed("size,file\n9,a.jpg\n8,b.jpg\n7,c.jpg\n", "test.csv")
+TEST = {"a.jpg": "test.csv: line 2", "b.jpg": "test.csv: line 3", "c.jpg": "test.csv: line 4"}
 
 
 @pytest.mark.parametrize(
@@ -122,23 +151,31 @@ TEST = parsed("size,file\n9,a.jpg\n8,b.jpg\n7,c.jpg\n", "test.csv")
     ],
 )
 def test_a_submission_takes_the_form_and_order_of_the_sample(text: str, written: str) -> None:
-    sample = read_sample(parsed(text, "sample.csv"), "file", TEST)
+    sample = read_sample(parsed(text, "sample.csv"), "file", TEST, "test.csv")
     found = sample.format([["1"], ["2,3"], ["4"]])
-    assert found == written
-    check_submission("submission.csv", found.encode(), sample, ["1", "2,3", "4"], LABELS)
+    assert found.decode() == written
+    check_submission("submission.csv", found, sample, ["1", "2,3", "4"], LABELS)
 
 
 @pytest.mark.parametrize(
     "rows, message",
     [
         ("a.jpg,x\nz.jpg,x\nb.jpg,x\n", "sample.csv: line 3: 'z.jpg' is not an id of test.csv, whose first is 'a.jpg'"),
-        ("a.jpg,x\nb.jpg,x\na.jpg,x\n", "sample.csv: line 4: 'a.jpg' stands there twice"),
-        ("a.jpg,x\nb.jpg,x\n", "test.csv: line 4: 'c.jpg' is not in sample.csv"),
+        ("a.jpg,x\nb.jpg,x\na.jpg,y\n", "sample.csv: line 4: 'a.jpg' stands there twice"),
+        ("b.jpg,x\na.jpg,x\n", "test.csv: line 4: 'c.jpg' is not in sample.csv, whose first is 'b.jpg'"),
     ],
 )
 def test_a_sample_that_does_not_fit_the_test_table_is_refused(rows: str, message: str) -> None:
     with pytest.raises(BadInput, match=re.escape(message)):
-        read_sample(parsed(f"file,label\n{rows}", "sample.csv"), "file", TEST)
+        read_sample(parsed(f"file,label\n{rows}", "sample.csv"), "file", TEST, "test.csv")
+
+
+def test_a_row_of_the_sample_that_stands_there_twice_is_handed_in_twice(caplog: pytest.LogCaptureFixture) -> None:
+    text = "file,label\na.jpg,x\nb.jpg,x\na.jpg,x\nc.jpg,x\n"
+    sample = read_sample(parsed(text, "sample.csv"), "file", TEST, "test.csv")
+    assert sample.ids == ["a.jpg", "b.jpg", "a.jpg", "c.jpg"]
+    assert "sample.csv: line 4 repeats line 2" in caplog.text
+    check_submission("s.csv", sample.format([["y"]] * 4), sample, ["y"], LABELS)
 
 
 @pytest.mark.parametrize(
@@ -154,27 +191,27 @@ def test_a_sample_that_does_not_fit_the_test_table_is_refused(rows: str, message
 def test_ids_of_other_suffixes_are_matched_one_to_one_or_refused(test: str, rows: str, message: str) -> None:
     sample = parsed("file\tlabel\n" + rows.replace("\n", "\tx\n"), "sample.csv")
     with pytest.raises(BadInput, match=re.escape(message)):
-        read_sample(sample, "file", parsed(f"file\n{test}", "test.csv"), "test")
+        places = {key: f"test.csv: line {line}" for line, key in enumerate(test.split(), 2)}
+        read_sample(sample, "file", places, "test.csv", "test")
 
 
 def test_a_sample_of_one_column_is_refused() -> None:
     with pytest.raises(BadInput, match=re.escape("sample.csv: one column (file)")):
-        read_sample(parsed("file\na.jpg\n", "sample.csv"), "file", TEST)
+        read_sample(parsed("file\na.jpg\n", "sample.csv"), "file", TEST, "test.csv")
 
 
 def three(columns: str) -> Sample:
     """A sample of three ids with these columns, in which the ids stand in `file`."""
     cells = ",".join("x" if column == "file" else "" for column in columns.split(","))
     rows = "".join(cells.replace("x", f"{name}.jpg") + "\n" for name in "abc")
-    return read_sample(parsed(f"{columns}\n{rows}", "sample.csv"), "file", TEST)
+    return read_sample(parsed(f"{columns}\n{rows}", "sample.csv"), "file", TEST, "test.csv")
 
 
 @pytest.mark.parametrize(
     ("columns", "form", "message"),
     [
         ("file,label,score", LABELS, "2 columns beside the id (label, score), `form: labels` wants one"),
-        ("file,x,z", PROBABILITIES, "sample.csv: line 1: 'z' is not a label of the training photos"),
-        ("file,x", PROBABILITIES, "sample.csv: line 1: no column for the label 'y'"),
+        ("file,x,z", PROBABILITIES, "sample.csv: line 1: no column for the label 'y' (the first are: 'x', 'z')"),
         ("file,1,2,3", Form("top", 2, " "), "3 columns beside the id (1, 2, 3), `form: top` wants one or 2"),
         ("file,labels", Form("top", 3, " "), "submission.top: 3 labels of 2 classes"),
         ("file,labels", Form("top", 2, "y"), "submission.separator: 'y' is in the label 'y'; choose another"),
@@ -190,6 +227,7 @@ def test_forms_that_fit_are_taken() -> None:
         ("file,species", LABELS),
         ("file,y,x", PROBABILITIES),
         ("x,file,y", PROBABILITIES),
+        ("file,x,unseen,y", PROBABILITIES),
         ("file,labels", Form("top", 2, " ")),
         ("file,first,second", Form("top", 2, "y")),
     ]:
@@ -211,7 +249,7 @@ def test_forms_that_fit_are_taken() -> None:
     ],
 )
 def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: str, message: str) -> None:
-    sample = read_sample(parsed("file,label\na.jpg,x\nb.jpg,x\nc.jpg,x\n", "sample.csv"), "file", TEST)
+    sample = read_sample(parsed("file,label\na.jpg,x\nb.jpg,x\nc.jpg,x\n", "sample.csv"), "file", TEST, "test.csv")
     check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, ["x", "y"], LABELS)
     with pytest.raises(BadInput, match=re.escape(f"submission.csv: {message}")):
         check_submission("submission.csv", text.encode(), sample, ["x", "y"], LABELS)

@@ -153,6 +153,31 @@ COMPETITIONS = {
     "no such archive": ({"archive": "nowhere.zip"}, "archive: no file or folder at nowhere.zip"),
     "no archive": ({}, "pets.yaml: archive: bring it with --config competition=pets archive=PATH_OR_URL"),
     "an experiment that is not there": ({"archive": "pets.zip", "run": ["more"]}, "no experiment 'more'"),
+    "other ids without a sample": (
+        {"archive": "pets.zip", "submission": {"ids": "test"}},
+        "pets.yaml: submission.ids: has no effect without `sample`",
+    ),
+    "top of another form": (
+        {"archive": "pets.zip", "submission": {"top": 3}},
+        "pets.yaml: submission.top: has no effect without `form: top`",
+    ),
+    "a separator of another form": (
+        {"archive": "pets.zip", "submission": {"form": "probabilities", "separator": "|"}},
+        "pets.yaml: submission.separator: has no effect without `form: top`",
+    ),
+    "a sample without a name": (
+        {"archive": "pets.zip", "submission": {"sample": ""}},
+        "submission.sample: '' should be",
+    ),
+    "an archive without a name": ({"archive": ""}, "pets.yaml: archive: '' should be non-empty"),
+    "the digest of a folder": (
+        {"archive": "config", "sha256": "0" * 64},
+        "pets.yaml: sha256: config is no file and has",
+    ),
+    "the digest of what Podium makes": (
+        {"archive": "builtin:digits", "sha256": "0" * 64},
+        "pets.yaml: sha256: builtin:digits is no file and has none; leave it out",
+    ),
 }
 
 
@@ -163,6 +188,40 @@ def test_a_wrong_competition_is_refused_in_one_line(project: Path, facts: dict[s
         plan()
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+FOLDERS = {"folders": {"path": "", "holdout": 0.2, "seed": 0}}
+
+
+@pytest.mark.parametrize("where", ["competition", "command line"])
+def test_what_is_about_rows_of_tables_is_refused_where_there_are_none(project: Path, where: str) -> None:
+    loose = {"index": {"strict": False}}
+    facts = {"archive": "pets.zip", **FOLDERS, **(loose if where == "competition" else {})}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))
+    given = {"index": {"strict": False, "shards": 1}} if where == "command line" else {}
+    with pytest.raises(
+        ConfigError, match=r"pets\.yaml: index\.strict: false is about rows of tables, and here are none"
+    ):
+        plan(**given)
+    pets(project, archive="pets.zip", **loose)
+    assert plan().settings("index", job())["strict"] is False
+
+
+def test_a_sample_counts_in_every_layout(project: Path) -> None:
+    facts = {"archive": "pets.zip", **FOLDERS, "submission": {"sample": "sample.tsv", "ids": "test"}}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))
+    asked = plan().settings("ask", job())
+    assert (asked["tables"], asked["sample"], asked["ids"]) == (None, "sample.tsv", "test")
+
+
+def test_a_digest_beside_no_archive_is_that_of_the_one_which_is_brought(project: Path) -> None:
+    pets(project, sha256="0" * 64)
+    assert plan(archive="pets.zip").settings("download", job())["sha256"] == "0" * 64
+    assert plan(archive="pets.zip", sha256="1" * 64).settings("download", job())["sha256"] == "1" * 64
+    with pytest.raises(ConfigError, match="sha256: config is no file and has none"):
+        plan(archive="config")
+    with pytest.raises(ConfigError, match="sha256: it is the digest of `archive`, which is missing"):
+        plan(archive=None, sha256="1" * 64)
 
 
 LABELLED = {"train": "*", "image": "image", "label": "label"}
@@ -271,5 +330,8 @@ def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
     with pytest.raises(ConfigError, match=r"submission\.zip\.file: '\{date\}\.tsv' takes \{day\} and \{attempt\} only"):
         handed_in(project, {"file": "{date}.tsv"}, **given)
     pets(project, archive="pets.zip")
-    with pytest.raises(ConfigError, match=r"pets\.yaml: submission\.zip is missing"):
-        plan(**given)
+    for some in (given, {"team": "cats"}, {"attempt": 1}):
+        with pytest.raises(
+            ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition asks for no (t|a)"
+        ):
+            plan(**some)

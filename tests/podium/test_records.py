@@ -1,3 +1,4 @@
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,23 @@ def test_a_changed_byte_anywhere_is_found(path: Path, place: float, change: int)
     path.write_bytes(data)
     with pytest.raises(BadInput, match=r"train-0\.tfrecord: record [012] is damaged"):
         list(records.read(path))
+
+
+def test_a_record_longer_than_any_message_is_not_read(path: Path) -> None:
+    """Its own length says so, and is whole."""
+    length = struct.pack("<Q", 2**31)
+    path.write_bytes(length + records._masked_crc(length) + b"some")
+
+    class Expanded(io.BytesIO):
+        """A gzip file of gigabytes would give as much as it is asked for."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            assert size is not None
+            assert size < 2**31
+            return super().read(size)
+
+    with pytest.raises(BadInput, match="a: record 0 is damaged"):
+        list(records.frames(Expanded(path.read_bytes()), "a"))
 
 
 def test_a_cut_file_is_found_wherever_it_is_not_cut_between_two_records(path: Path) -> None:

@@ -62,6 +62,16 @@ def test_a_yaml_file_is_read_and_a_broken_one_is_named_with_the_line(tmp_path: P
     assert "\n" not in str(refused.value)
 
 
+def test_a_key_that_stands_there_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "twice.yaml").write_text(
+        "a: {<<: &more {b: 1}, b: 2}\nsubmission: {}\nmetric: accuracy\nsubmission: {c: 1}\n"
+    )
+    with pytest.raises(ConfigError, match=r"twice\.yaml: 'submission' stands there twice .*line 4"):
+        read(tmp_path / "twice.yaml")
+    (tmp_path / "once.yaml").write_text("a: {<<: &more {b: 1}, b: 2}\nd: *more\n")
+    assert read(tmp_path / "once.yaml") == {"a": {"b": 2}, "d": {"b": 1}}
+
+
 def test_a_config_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes("a: crème".encode("latin-1"))
     with pytest.raises(ConfigError, match=r"latin\.yaml"):

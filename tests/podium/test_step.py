@@ -108,6 +108,22 @@ def test_bad_input_is_one_line_without_a_traceback(tmp_path: Path) -> None:
     assert done.stderr.splitlines() == ["[copy] started", "[copy] error: a.csv: line 3: the label is empty"]
 
 
+@pytest.mark.parametrize("level", [logging.INFO, logging.WARNING, logging.ERROR])
+def test_a_line_for_a_person_is_one_line_whatever_stands_in_a_name(level: int, capfd: pytest.CaptureFixture) -> None:
+    name = "one\ntwo\rthree\t\x1b[31mfour\x85\u2028é東.jpg"
+    handler = step._handler(2, logging.DEBUG, "[index] %(message)s")
+    handler.emit(logging.makeLogRecord({"name": "podium", "levelno": level, "msg": "%s is gone", "args": (name,)}))
+    said = r"[index] one\ntwo\rthree\t\x1b[31mfour\x85\u2028é東.jpg is gone"
+    assert capfd.readouterr().err == f"{said}\n"
+
+
+def test_a_traceback_keeps_its_lines(capfd: pytest.CaptureFixture) -> None:
+    handler = step._handler(2, logging.DEBUG, "%(message)s")
+    for record in ({"name": "podium", "levelno": logging.DEBUG}, {"name": "py.warnings", "levelno": logging.WARNING}):
+        handler.emit(logging.makeLogRecord({**record, "msg": "Traceback:\n  a line"}))
+    assert capfd.readouterr().err == "Traceback:\n  a line\n" * 2
+
+
 def test_any_other_failure_is_said_and_comes_with_its_traceback(tmp_path: Path) -> None:
     done = call(tmp_path, "--then", "fail")
     assert done.returncode == 1

@@ -66,6 +66,7 @@ rule ask:
     input:
         source="data/{competition}/source.zip",
         index="data/{competition}/index.csv",
+        quarantine="data/{competition}/quarantine.csv",
     output:
         asked="data/{competition}/asked.json",
     log:

@@ -3,15 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from podium.archive import Archive
 from podium.competition import Form, Sample, archive_table, check_form, read_sample, write_asked
-from podium.step import Output, log, run
+from podium.step import BadInput, Output, log, run
 from podium.tables import classes, read_csv
 
 
 def ask(
     source: Path,
     index: Path,
+    quarantine: Path,
     asked: Output,
     *,
     tables: dict[str, Any] | None,
@@ -19,34 +22,69 @@ def ask(
     ids: str,
     form: str,
     top: int,
-    separator: str,
+    separator: str | None,
 ) -> None:
     """Read what a submission has to look like, before anything is trained.
 
     Without a sample submission the test table's ids are asked for in its order and form, and without tables all
-    test photos, as `id,label`; with `ids` as `test` the test table's ids stand in the place of the sample's. `form`
-    is `labels`, `probabilities` or `top`, which is so many labels with the separator between them, or in a column
-    each where the sample has these. A sample that does not fit the test table, the classes or the form raises
-    BadInput, naming the row or the column.
+    test photos, as `id,label`; with `ids` as `test` the test photos' ids stand in the place of the sample's. `form`
+    is `labels`, `probabilities` or `top`, which is so many labels with the separator between them, by default a space,
+    or in a column each where the sample has these. A sample that does not fit the test photos, the classes or the form
+    raises BadInput, naming the row or the column.
     """
-    labels, wanted = classes(read_csv(index)), Form(form, top, separator)
-    found = _asked(Archive(source), tables, sample, ids, labels if form == "probabilities" else None)
+    photos = read_csv(index)
+    labels, wanted = classes(photos), Form(form, top, separator or " ")
+    photos = pd.concat([photos, read_csv(quarantine)])
+    found = _asked(Archive(source), photos, tables, sample, ids, labels if form == "probabilities" else None)
     check_form(found, wanted, labels)
-    write_asked(asked, found, wanted)
+    if separator and len(found.columns) == wanted.labels:
+        raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
+    _warn_of_unknown(found, wanted, labels)
+    write_asked(asked, _encodable(found, labels), wanted)
     log.info("%s: %s", found.name, ", ".join(found.header))
 
 
 def _asked(
-    archive: Archive, tables: dict[str, Any] | None, sample: str | None, ids: str, columns: list[str] | None
+    archive: Archive,
+    photos: pd.DataFrame,
+    tables: dict[str, Any] | None,
+    sample: str | None,
+    ids: str,
+    columns: list[str] | None,
 ) -> Sample:
     """The sample, or what stands for it, with these columns where a form needs them."""
     if tables is None:
-        return Sample("the test photos", ["id", *(columns or ["label"])], [], 0, ",", "\n")
-    test, column = archive_table(archive, tables["test"]["path"]), tables["test"]["id"]
+        tests = photos[photos.split == "test"]
+        called, column, label = "the test photos", "id", "label"
+        test, form = dict(zip(tests.id, tests.file, strict=True)), (",", "\n", "utf-8")
+    else:
+        table = archive_table(archive, tables["test"]["path"])
+        called, column, label = table.name, tables["test"]["id"], tables["train"]["label"]
+        lines = zip(table.column(column), table.lines, strict=True)
+        test = {key: f"{table.name}: line {line}" for key, line in lines}
+        form = table.delimiter, table.newline, table.encoding
     if sample:
-        return read_sample(archive_table(archive, sample), column, test, ids)
-    header = [column, *(columns or [tables["train"]["label"]])]
-    return Sample(test.name, header, test.column(column), 0, test.delimiter, test.newline)
+        return read_sample(archive_table(archive, sample), column, test, called, ids)
+    return Sample(called, [column, *(columns or [label])], list(test), 0, *form)
+
+
+def _warn_of_unknown(sample: Sample, form: Form, labels: list[str]) -> None:
+    """A class without training photos is never predicted: its column holds zeros."""
+    unknown = [column for column in sample.columns if column not in labels]
+    if form.kind == "probabilities" and unknown:
+        said = ", ".join(f"'{column}'" for column in unknown[:3]) + ", …" * (len(unknown) > 3)
+        log.warning("WARNING: %s: no training photo for %s: the probability will be 0", sample.name, said)
+
+
+def _encodable(sample: Sample, labels: list[str]) -> Sample:
+    """The sample, in UTF-8 where its own encoding lacks a character of a label or an id."""
+    try:
+        "".join([*labels, *sample.ids]).encode(sample.encoding)
+        return sample
+    except UnicodeEncodeError as error:
+        lacks, own = error.object[error.start], sample.encoding
+        log.warning("WARNING: %s is %s, which lacks '%s': the submission will be UTF-8", sample.name, own, lacks)
+        return sample._replace(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import shutil
-import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -39,6 +38,9 @@ def download(
             _take(fetch(archive, Path(folder)), archive, sha256, source)
     else:
         _take(Path(archive).expanduser(), archive, sha256, source)
+    with archives.open_zip(source) as written:
+        if odd := next((name for name in written.namelist() if "\\" in name), None):
+            log.warning("WARNING: backslashes in names are read as slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
 
 
 def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:
@@ -47,6 +49,7 @@ def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str
         with tempfile.TemporaryDirectory(dir=beside) as folder:
             path = _fetch(file["url"], Path(folder))
             _check_digest(path, file["url"], file["sha256"])
+            archives.check_size(file["url"], size := path.stat().st_size, size)
             yield name, path.read_bytes()
 
 
@@ -61,7 +64,7 @@ def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
     if zipfile.is_zipfile(path):
         archives.check_zip(path, name)
         shutil.copyfile(path, source)
-    elif tarfile.is_tarfile(path):
+    elif archives.is_tar(path):
         archives.write_zip(source, archives.tar_members(path, name))
     else:
         raise BadInput(f"{name}: neither a whole zip nor a tar file")

@@ -1,6 +1,7 @@
 """List every photo with its label, split and part; set aside the photos that cannot be read."""
 
 import hashlib
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,13 @@ from scipy.sparse.csgraph import connected_components
 
 from podium import SPLITS, images, layouts
 from podium.archive import Archive
-from podium.step import BadInput, Output, Progress, log, run
+from podium.step import BadInput, Output, Progress, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
+
+FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # more different numbers, of fewer photos each, are hardly classes
+MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # between the labels of a list; names have the others too
+FEWEST_LISTS, RECURRING = 3, 0.9  # the share of the parts of such lists that stand in others too
+SHOWN = 5  # pairs of labels in a warning
 
 
 def index(
@@ -37,6 +43,7 @@ def index(
     """
     archive = Archive(source)
     photos = layouts.photos(archive, layout, strict=strict)
+    _warn_of_labels(photos.label[photos.split == "train"], layout)
     photos = _examine(layouts.reader(archive, layout), photos, threads)
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group))
@@ -46,7 +53,58 @@ def index(
     _check(readable, unreadable)
     readable = readable.assign(part=_parts(readable.split, shards))
     write_csv(index, readable[INDEX_COLUMNS])
-    write_csv(quarantine, unreadable[QUARANTINE_COLUMNS])
+    write_csv(quarantine, unreadable.assign(reason=unreadable.reason.map(escaped))[QUARANTINE_COLUMNS])
+
+
+def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
+    """Warns of labels that may mean another task than classes, and of a class that is written in several ways."""
+    ((name, spec),) = layout.items()
+    columns = {"tables": lambda: f"'{spec['train']['label']}'", "tfrecord": lambda: f"'{spec['label']}'"}
+    column, counts = columns.get(name, lambda: "the label")(), Counter(labels)
+    if len(counts) >= FEWEST_NUMBERS and len(labels) < PHOTOS_A_NUMBER * len(counts) and all(map(_is_number, counts)):
+        log.warning(
+            "WARNING: %s holds %d different numbers in %d rows: a number to predict (regression)? "
+            "Each number is a class of its own here",
+            column,
+            len(counts),
+            len(labels),
+        )
+    elif mark := _list_mark(list(counts)):
+        log.warning(
+            "WARNING: %s looks like several labels a photo (multilabel), such as '%s'. Each list is a class of its own "
+            "here",
+            column,
+            next(label for label, _ in counts.most_common() if mark in label),
+        )
+    alike: dict[str, list[str]] = {}
+    for label in sorted(counts):
+        alike.setdefault(" ".join(label.split()).casefold(), []).append(f"'{label}' ({counts[label]} photos)")
+    # Single letters are another matter: there, case tells classes apart.
+    pairs = [" and ".join(written) for key, written in alike.items() if len(written) > 1 and len(key) > 1]
+    if pairs:
+        said = ", ".join(pairs[:SHOWN]) + ", …" * (len(pairs) > SHOWN)
+        log.warning("WARNING: labels that differ in case or spaces alone are classes of their own: %s", said)
+
+
+def _is_number(label: str) -> bool:
+    try:
+        return math.isfinite(float(label))
+    except ValueError:
+        return False
+
+
+def _list_mark(labels: list[str]) -> str | None:
+    """What stands between the parts of most of these labels, where the parts recur as they do in lists."""
+    for mark in MARKS:
+        parts = [{part.strip(" []{}()'\"") for part in label.split(mark)} for label in labels]
+        lists = [each for each in parts if len(each) > 1]
+        found = Counter(part for each in parts for part in each)
+        recurring = [found[part] > 1 for each in lists for part in each]
+        varied = mark in SURE_MARKS or len(set(map(len, parts))) > 1
+        many = len(lists) >= max(FEWEST_LISTS, len(labels) / 2)
+        if many and varied and sum(recurring) >= RECURRING * len(recurring):
+            return mark
+    return None
 
 
 def _examine(read: Callable[[str], bytes], photos: pd.DataFrame, threads: int) -> pd.DataFrame:

@@ -19,10 +19,9 @@ def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | 
     """
     sample, form = read_asked(asked)
     found = Predictions.read(predictions).of("test")
-    sample = sample if sample.ids else sample._replace(ids=list(found.keys.id))
     rows = {key: row for row, key in enumerate(found.keys.id)}
     cells = _cells(found.probabilities[[rows[key] for key in sample.ids]], found.labels, sample.columns, form)
-    written = sample.format(cells).encode()
+    written = sample.format(cells)
     if inside:
         write_zip(submission, [(inside, written)])
     else:
@@ -34,8 +33,10 @@ def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | 
 def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[str], form: Form) -> list[list[str]]:
     """What stands beside each id."""
     if form.kind == "probabilities":
-        order = [labels.index(column) for column in columns]
-        return [[f"{value:.9g}" for value in row] for row in probabilities[:, order]]
+        # A class of the sample that no training photo has gets 0, so that rows still sum to 1.
+        known = np.pad(probabilities, [(0, 0), (0, 1)])
+        order = [labels.index(column) if column in labels else len(labels) for column in columns]
+        return [[f"{value:.9g}" for value in row] for row in known[:, order]]
     likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : form.labels]
     best = [[labels[place] for place in row] for row in likeliest]
     return best if len(columns) == form.labels else [[form.separator.join(row)] for row in best]

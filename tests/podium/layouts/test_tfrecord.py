@@ -112,6 +112,11 @@ def test_colours_are_the_last_side(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[dict[str, Values], dict[str, Any], str]] = {
     "no image": ({"photo": b"x", "label": 1}, {}, "has no feature 'image' (there are: label, photo)"),
     "no label": ({"image": b"x"}, {}, "has no feature 'label' (there are: image)"),
+    "names of texts": (
+        {"image": b"x", "label": b"rose"},
+        {"classes": ["a", "rose"]},
+        ": 'label' holds 1 values of the type bytes; a text is its own name, so leave `classes` out",
+    ),
     "no id": ({"image": b"x", "label": 1}, {"id": "name"}, "has no feature 'name' (there are: image, label)"),
     "no features": ({}, {}, "has no feature 'image' (there are: none)"),
     "pixels without a shape": (

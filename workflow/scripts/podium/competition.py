@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from podium.archive import Archive
-from podium.step import BadInput
+from podium.step import BadInput, log
 
 SUM_TOLERANCE = 1e-4  # how far from 1 the sum of a row's probabilities may be
+SHOWN = 80  # characters of a line in a message
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class Table(NamedTuple):
@@ -24,6 +26,7 @@ class Table(NamedTuple):
     lines: list[int]
     delimiter: str
     newline: str
+    encoding: str
 
     def column(self, name: str) -> list[str]:
         """The cells of a column; raises BadInput, naming the table and its columns, where there is none."""
@@ -32,13 +35,12 @@ class Table(NamedTuple):
         return [row[self.header.index(name)] for row in self.rows]
 
 
-def parse_table(name: str, data: bytes) -> Table:
-    """A CSV or TSV with a header; raises BadInput, naming the line, where it is ragged or not UTF-8."""
-    try:
-        text = data.removeprefix(codecs.BOM_UTF8).decode()
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise BadInput(f"{name}: line {line} is not UTF-8 text") from None
+def parse_table(name: str, data: bytes, encoding: str | None = None) -> Table:
+    """A CSV or TSV with a header; raises BadInput, naming the line, where it is ragged or no text.
+
+    Without an `encoding` it is the one that the byte order mark says, else UTF-8, else, with a warning, cp1252.
+    """
+    text, encoding = _decoded(name, data, encoding)
     first = text.partition("\n")[0]
     marks = [mark for mark in "\t,;" if mark in first] or ["\t" if name.endswith(".tsv") else ","]
     delimiter = "\t" if "\t" in marks else max(marks, key=first.count)
@@ -60,7 +62,27 @@ def parse_table(name: str, data: bytes) -> Table:
         raise BadInput(f"{name}: no rows")
     if len(set(header)) != len(header):
         raise BadInput(f"{name}: two columns of the same name in the header: {', '.join(header)}")
-    return Table(name, header, rows, lines, delimiter, "\r\n" if "\r\n" in text[: len(first) + 2] else "\n")
+    newline = "\r\n" if "\r\n" in text[: len(first) + 2] else "\n"
+    return Table(name, header, rows, lines, delimiter, newline, encoding)
+
+
+def _decoded(name: str, data: bytes, encoding: str | None) -> tuple[str, str]:
+    """The text without a byte order mark, and its encoding: utf-8, utf-16 or cp1252."""
+    marked = encoding is not None or data.startswith(tuple(MARKS))
+    encoding = encoding or next((said for mark, said in MARKS.items() if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding).removeprefix("\ufeff"), encoding
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+    if marked:
+        raise BadInput(f"{name}: line {line} is not {encoding.upper()} text")
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError:
+        raise BadInput(f"{name}: line {line} is neither UTF-8 nor cp1252 text") from None
+    said = text.split("\n")[line - 1].strip()[:SHOWN]
+    log.warning("WARNING: %s: line %d is not UTF-8, so the table is read as cp1252 (Windows): '%s'", name, line, said)
+    return text, "cp1252"
 
 
 def format_table(header: list[str], rows: list[list[str]], delimiter: str = ",", newline: str = "\n") -> str:
@@ -106,54 +128,56 @@ class Sample(NamedTuple):
     id_column: int
     delimiter: str
     newline: str
+    encoding: str
 
     @property
     def columns(self) -> list[str]:
         """The header without the column of ids."""
         return self.header[: self.id_column] + self.header[self.id_column + 1 :]
 
-    def format(self, cells: list[list[str]]) -> str:
-        """The submission with these cells beside each id, in the sample's order."""
+    def format(self, cells: list[list[str]]) -> bytes:
+        """The submission with these cells beside each id, in the sample's order, form and encoding."""
         at = self.id_column
         rows = [[*row[:at], key, *row[at:]] for key, row in zip(self.ids, cells, strict=True)]
-        return format_table(self.header, rows, self.delimiter, self.newline)
+        return format_table(self.header, rows, self.delimiter, self.newline).encode(self.encoding)
 
 
-def read_sample(table: Table, id_column: str, test: Table, ids: str = "sample") -> Sample:
-    """The sample submission, checked to ask for each id of the test table once; raises BadInput, naming the row.
+def read_sample(table: Table, id_column: str, test: dict[str, str], called: str, ids: str = "sample") -> Sample:
+    """The sample submission, checked to ask for each test photo; raises BadInput, naming the row.
 
-    Its ids are those of the test table, or with `ids` as "test" the same but for the suffixes of files: the test
-    table's stand in the place of the sample's then.
+    `test` says where each id of a test photo stands, `called` what they are together. The sample's ids are these, or
+    with `ids` as "test" the same but for the suffixes of files: the test photos' stand in the place of the sample's
+    then. A row that repeats another one stays, with a warning.
     """
     if len(table.header) < 2:
         raise BadInput(f"{table.name}: one column ({table.header[0]}); a submission has an id and what is predicted")
     column = table.header.index(id_column) if id_column in table.header else 0
     asked = table.column(table.header[column])
     if ids == "test":
-        asked = _with_suffixes(asked, test, id_column)
-    known, seen = set(test.column(id_column)), set()
-    for line, key in zip(table.lines, asked, strict=True):
-        if key not in known:
-            first = test.column(id_column)[0]
-            hint = "; the suffix alone differs, see `submission.ids`" if _stem(key) in map(_stem, known) else ""
-            raise BadInput(
-                f"{table.name}: line {line}: '{key}' is not an id of {test.name}, whose first is '{first}'{hint}"
-            )
-        if key in seen:
+        asked = _with_suffixes(asked, test)
+    stems, seen = {_stem(key) for key in test}, dict[str, int]()
+    for number, (line, key) in enumerate(zip(table.lines, asked, strict=True)):
+        if key not in test:
+            hint = "; the suffix alone differs, see `submission.ids`" if _stem(key) in stems else ""
+            wanted = f"{called}, whose first is '{next(iter(test), '')}'"
+            raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {wanted}{hint}")
+        if table.rows[first_row := seen.setdefault(key, number)] != table.rows[number]:
             raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
-        seen.add(key)
-    for line, key in zip(test.lines, test.column(id_column), strict=True):
+        if first_row < number:
+            again = table.lines[first_row]
+            log.warning("WARNING: %s: line %d repeats line %d, and so will the submission", table.name, line, again)
+    for key, where in test.items():
         if key not in seen:
-            raise BadInput(f"{test.name}: line {line}: '{key}' is not in {table.name}")
-    return Sample(table.name, table.header, asked, column, table.delimiter, table.newline)
+            raise BadInput(f"{where}: '{key}' is not in {table.name}, whose first is '{asked[0]}'")
+    return Sample(table.name, table.header, asked, column, table.delimiter, table.newline, table.encoding)
 
 
-def _with_suffixes(asked: list[str], test: Table, id_column: str) -> list[str]:
-    """For each id the test table's that differs in the suffix alone; an id of no such photo stays as it is."""
+def _with_suffixes(asked: list[str], test: dict[str, str]) -> list[str]:
+    """For each id the test photo's that differs in the suffix alone; an id of no such photo stays as it is."""
     by_stem: dict[str, str] = {}
-    for line, key in zip(test.lines, test.column(id_column), strict=True):
+    for key, where in test.items():
         if (other := by_stem.setdefault(_stem(key), key)) != key:
-            raise BadInput(f"{test.name}: line {line}: '{key}' and '{other}' differ in the suffix alone")
+            raise BadInput(f"{where}: '{key}' and '{other}' differ in the suffix alone")
     return [by_stem.get(_stem(key), key) for key in asked]
 
 
@@ -162,7 +186,7 @@ def _stem(name: str) -> str:
 
 
 def write_asked(path: Path, sample: Sample, form: Form) -> None:
-    """What a submission has to look like, as JSON; a sample without ids asks for all test photos."""
+    """What a submission has to look like, as JSON."""
     path.write_text(json.dumps([sample, form], ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
 
@@ -174,15 +198,14 @@ def read_asked(path: Path) -> tuple[Sample, Form]:
 def check_form(sample: Sample, form: Form, labels: list[str]) -> None:
     """Raises BadInput, naming the column or the label, unless this form with these labels fits the sample's columns.
 
-    Probabilities want a column for each class, in any order; labels want one column, or for the `top` one for each.
+    Probabilities want a column for each class, in any order, and may have more; labels want one column, or for the
+    `top` one for each.
     """
     if form.kind == "probabilities":
-        for column in sample.columns:
-            if column not in labels:
-                raise BadInput(f"{sample.name}: line 1: '{column}' is not a label of the training photos")
         for label in labels:
             if label not in sample.columns:
-                raise BadInput(f"{sample.name}: line 1: no column for the label '{label}'")
+                there = ", ".join(f"'{column}'" for column in sample.columns[:3])
+                raise BadInput(f"{sample.name}: line 1: no column for the label '{label}' (the first are: {there})")
         return
     if form.labels > len(labels):
         raise BadInput(f"submission.top: {form.labels} labels of {len(labels)} classes")
@@ -200,7 +223,7 @@ def check_submission(name: str, data: bytes, sample: Sample, labels: list[str], 
 
     Same header, delimiter, ids, order and count; known labels, none twice in a row, or probabilities that sum to 1.
     """
-    table = parse_table(name, data)
+    table = parse_table(name, data, sample.encoding)
     if table.header != sample.header or table.delimiter != sample.delimiter:
         found, wanted = table.delimiter.join(table.header), sample.delimiter.join(sample.header)
         raise BadInput(f"{name}: line 1: the header is {found!r}, {sample.name} has {wanted!r}")

@@ -28,6 +28,8 @@ class Config:
         check_complete(config["device"], "device", "config/config.yaml: device")
         for name in set(config["ensembles"]) & set(config["experiments"]):
             raise ConfigError(f"ensembles.{name}: there is an experiment of this name")
+        if config.get("sha256") and not config.get("archive"):
+            raise ConfigError("config/config.yaml: sha256: it is the digest of `archive`, which is missing")
         self._config, self._given = config, given
         self.competition: str = config["competition"]
         self.device: Settings = config["device"]
@@ -42,17 +44,24 @@ class Config:
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
             raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
         check(facts := read(path), "competition", str(path))
+        _check_submission(f"{path}: submission", facts.get("submission", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
             archives.insert(0, self._config["archive"])
-            facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256")}
+            # A digest beside no archive is that of the one which each user brings.
+            own = None if facts["archive"] else facts["sha256"]
+            facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256") or own}
+        if not facts["tables"] and not facts["index"]["strict"]:
+            raise ConfigError(f"{path}: index.strict: false is about rows of tables, and here are none")
         if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
             raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
         if isinstance(facts["archive"], dict) and facts["sha256"]:
             raise ConfigError(f"{path}: sha256: of several files each has its own")
+        if facts["sha256"] and _has_no_digest(facts["archive"]):
+            raise ConfigError(f"{path}: sha256: {facts['archive']} is no file and has none; leave it out")
         # An archive brought by hand may still be one of Kaggle's.
         facts["kaggle"] = next((each[len(KAGGLE) :] for each in archives if str(each).startswith(KAGGLE)), None)
         return facts
@@ -161,12 +170,26 @@ class Config:
         said = dict(wanted or {})
         if competition == self.competition:
             said |= {key: self._config[key] for key in HANDED_IN if key in self._config}
+        where = f"{COMPETITIONS / competition}.yaml: submission.zip"
+        if said and wanted is None:
+            raise ConfigError(f"{where} is missing: this competition asks for no {next(iter(said))}")
         if "day" not in said and "attempt" not in said:
             return None
-        where = f"{COMPETITIONS / competition}.yaml: submission.zip"
-        if wanted is None:
-            raise ConfigError(f"{where} is missing: this competition asks for no day and no attempt")
         return _zip_names(said, where)
+
+
+def _check_submission(where: str, said: Settings) -> None:
+    """Raises ConfigError for a key that has no effect beside the others."""
+    needs = {"ids": ("sample", "sample" in said)}
+    needs |= dict.fromkeys(("top", "separator"), ("form: top", said.get("form") == "top"))
+    for key, (wanted, there) in needs.items():
+        if key in said and not there:
+            raise ConfigError(f"{where}.{key}: has no effect without `{wanted}`")
+
+
+def _has_no_digest(archive: str | None) -> bool:
+    """Whether the archive is a folder, or made by Podium itself."""
+    return archive is not None and (archive.startswith("builtin:") or Path(archive).expanduser().is_dir())
 
 
 def _zip_names(said: Settings, where: str) -> tuple[str, str]:

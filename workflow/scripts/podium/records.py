@@ -22,6 +22,7 @@ from podium.step import BadInput
 KINDS = {1: "bytes", 2: "float", 3: "int64"}
 # Protobuf's wire types: https://protobuf.dev/programming-guides/encoding
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
+LONGEST = 2**31 - 1  # bytes of a message: https://protobuf.dev/programming-guides/proto-limits
 
 
 class Record(NamedTuple):
@@ -58,7 +59,7 @@ def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
     number = 0
     while head := file.read(12):
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 and _masked_crc(head[:8]) == head[8:] else None
-        data = file.read(length) if length is not None else b""
+        data = file.read(length) if length is not None and length <= LONGEST else b""
         if len(data) != length or file.read(4) != _masked_crc(data):
             raise BadInput(f"{name}: record {number} is damaged")
         yield data

@@ -25,10 +25,17 @@ Output = Annotated[Path, "output"]
 Resume = Annotated[Path, "resume"]  # a folder for what a killed step can go on from, given by `run`
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
+# Control characters and the other two that end a line, each as Python writes it in a string.
+CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 
 
 class BadInput(Exception):
     """Something that the user brought is wrong; the message is one line that names the file, row or key."""
+
+
+def escaped(text: str) -> str:
+    """The text on one line, which no terminal takes for a command: `\\n` for a line break, `\\x1b` for ESC."""
+    return text.translate(CONTROL)
 
 
 def run(function: Callable[..., None]) -> None:
@@ -234,8 +241,16 @@ def _open_log(name: str, job: Any) -> None:
 def _handler(descriptor: int, level: int, layout: str) -> logging.Handler:
     handler = logging.StreamHandler(os.fdopen(descriptor, "w", buffering=1, closefd=False))
     handler.setLevel(level)
-    handler.setFormatter(logging.Formatter(layout))
+    handler.setFormatter(_OneLine(layout))
     return handler
+
+
+class _OneLine(logging.Formatter):
+    """What we say to a person is one line, whatever stands in the names of files; tracebacks keep theirs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = super().format(record)
+        return escaped(line) if record.name == log.name and record.levelno > logging.DEBUG else line
 
 
 def _limit_libraries(threads: int | None, gpu_memory: int | None) -> None:

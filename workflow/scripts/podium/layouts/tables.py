@@ -2,17 +2,19 @@
 
 import posixpath
 import re
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
 from podium import SPLITS, images
-from podium.archive import Archive
+from podium.archive import Archive, member_name
 from podium.competition import Table, archive_table
 from podium.layouts import LISTED
 from podium.step import BadInput, log
+
+ANY = ".*"  # at the end of a template: whichever suffix the photo has
+SHOWN = 5  # rows in a warning
 
 
 def photos(archive: Archive, spec: dict[str, Any], *, strict: bool) -> pd.DataFrame:
@@ -44,14 +46,16 @@ def _check_labels(listed: pd.DataFrame) -> None:
 
 
 def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], strict: bool) -> pd.DataFrame:
-    """The rows of one table, each checked."""
+    """The rows of one table, each checked; one that repeats another counts once."""
     ids = table.column(spec["id"])
     labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
     groups = table.column(spec["group"]) if "group" in spec else [""] * len(ids)
-    files = _files(table, spec["image"])
+    files = _files(archive, table, spec["image"], strict)
+    there = [file in archive for file in files]
     rows: list[list[str]] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
+    repeated: list[str] = []
     for number, (line, key, label, file, group) in enumerate(zip(table.lines, ids, labels, files, groups, strict=True)):
         where = f"{table.name}: line {line}"
         if not key or ("label" in spec and not label):
@@ -59,21 +63,72 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
         if "\n" in key + label or "\r" in key + label:
             raise BadInput(f"{where}: a line break in '{key}' or its label")
         first = min(seen_ids.setdefault(key, number), seen_files.setdefault(file, number))
+        if table.rows[first] == table.rows[number] and first < number:
+            repeated.append(f"line {line} repeats line {table.lines[first]}")
+            continue
         if first < number:
             other = f"'{labels[first]}' in line {table.lines[first]} and '{label}'"
             fault = "stands there twice" if labels[first] == label else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
-        if strict and file not in archive:
-            raise BadInput(f"{where}: '{file}' is not in the archive (`strict: false` sets such rows aside)")
-        rows.append([key, file, label, split, "" if file in archive else "not in the archive", group])
+        if not there[number] and (strict or not any(there)):
+            other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
+            raise BadInput(f"{where}: '{file}' is not in the archive{_instead(archive, table, spec, number) or other}")
+        rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
+    if repeated:
+        said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
+        log.warning("WARNING: %s: a row that stands there twice counts once: %s", table.name, said)
     return pd.DataFrame(rows, columns=LISTED)
 
 
-def _files(table: Table, template: str) -> list[str]:
+def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:
+    """Each row's file: the template with its cells, and for a suffix `.*` that of the one photo which fits."""
+    named = _named(table, template)
+    if not template.endswith(ANY):
+        return named
+    photos, several = _photos(archive), 0
+    files = []
+    for line, name in zip(table.lines, named, strict=True):
+        fitting = photos.get(name.removesuffix(ANY), [name])
+        if len(fitting) > 1 and strict:
+            both = f"'{fitting[0]}' and '{fitting[1]}' both fit '{name}'"
+            raise BadInput(f"{table.name}: line {line}: {both} (`strict: false` takes the first)")
+        several += len(fitting) > 1
+        files.append(fitting[0])
+    if several:
+        log.warning("WARNING: %s: several photos fit %d rows, whose first is taken", table.name, several)
+    return files
+
+
+def _named(table: Table, template: str) -> list[str]:
     """The template with each row's cells in place of the columns that it names in braces."""
     pieces = re.split(r"{(.*?)}", template)  # text and column names in turn
     columns = [table.column(piece) if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)]
-    return [unicodedata.normalize("NFC", "".join(cells)) for cells in zip(*columns, strict=True)]
+    return [member_name("".join(cells)) for cells in zip(*columns, strict=True)]
+
+
+def _photos(archive: Archive) -> dict[str, list[str]]:
+    """The photos of the archive by their names without suffix, each list in the order of the alphabet."""
+    found: dict[str, list[str]] = {}
+    for name in archive.names():
+        stem, suffix = posixpath.splitext(name)
+        if suffix.lower() in images.SUFFIXES:
+            found.setdefault(stem, []).append(name)
+    return found
+
+
+def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> str:
+    """What to write so that every row's file is found, where suffixes are all that is wrong, or what is there."""
+    photos, template = _photos(archive), spec["image"]
+    suffix = posixpath.splitext(template)[1]
+    for base in dict.fromkeys([template, template if "}" in suffix else template.removesuffix(suffix)]):
+        names = _named(table, base)
+        fitting = [[name] if name in archive else photos.get(name, []) for name in names]
+        endings = {each[0].removeprefix(name) for name, each in zip(names, fitting, strict=True) if each}
+        if all(fitting) and (len(endings) == 1 or "" not in endings):
+            ending = endings.pop() if len(endings) == 1 else ANY
+            return f", but '{fitting[row][0]}' is: write image: \"{base}{ending}\""
+    like = photos.get(posixpath.splitext(_named(table, template)[row])[0])
+    return f", but '{like[0]}' is (`strict: false` sets such rows aside)" if like else ""
 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:

@@ -55,6 +55,8 @@ class Example:
         """A text, the number of a class, or as many numbers as there are classes, one of them 1 and the others 0."""
         feature = self.values(name)
         if feature.kind == "bytes":
+            if classes:
+                raise self.wrong(name, "a text is its own name, so leave `classes` out")
             return self.text(name)
         if len(feature.values) == 1 and feature.kind == "int64":
             number = self.one(name)
