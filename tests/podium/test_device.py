@@ -20,7 +20,7 @@ gpus = device.gpus()
 print(json.dumps({
     "gpus": len(gpus),
     "policies": [device.policy(precision) for precision in device.PRECISIONS],
-    "replicas": device.strategy().num_replicas_in_sync,
+    "replicas": device.strategy(1).num_replicas_in_sync,
     "sum": float(tf.reduce_sum(tf.ones([100]))),
 }))
 """
