@@ -135,7 +135,7 @@ def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:
     ):
         predicted(folder, 1, list(SPLITS))
     (folder / "model.keras").write_bytes(b"no model")
-    with pytest.raises(BadInput, match=r"model\.keras: not a model that names its classes$"):
+    with pytest.raises(BadInput, match=r"model\.keras: not a model in a .keras file$"):
         predicted(folder, 1, list(SPLITS))
 
 
