@@ -48,7 +48,8 @@ def described(count: int = 1) -> str:
     """What a step computes on, so many GPUs or the processor, for its log."""
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus()[:count]]
     if not details:
-        return f"{os.environ.get('TF_NUM_INTRAOP_THREADS', os.cpu_count())} processor cores"
+        cores = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)
+        return f"{cores} processor core{'s' * (cores > 1)}"
     return f"{len(details)} GPU{'s' * (count > 1)} ({', '.join(each.get('device_name', 'GPU') for each in details)})"
 
 
