@@ -8,7 +8,7 @@ import numpy as np
 from podium import views as cuts
 from podium.corruptions import corrupt
 from podium.pixels import Pixels
-from podium.step import Output, Progress, run
+from podium.step import Output, Progress, log, run
 
 BATCH = 64
 
@@ -23,8 +23,9 @@ def embed(pixels: Path, embeddings: Output, *, backbone: str, weights: str, view
 
     from podium import backbones, device
 
-    photos = Pixels([pixels])
-    network = backbones.build(backbone, weights, policy=device.policy(precision), sides=[photos.size])
+    photos, policy = Pixels([pixels]), device.policy(precision)
+    log.info("computes in %s on %s", policy, device.described())
+    network = backbones.build(backbone, weights, policy=policy, sides=[photos.size])
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])]
