@@ -13,7 +13,7 @@ from podium.summary import Once, last_words
 configfile: "config/config.yaml"
 
 
-plan = Plan(config, workflow.config_settings.overwrite_config)
+plan = Plan(config, workflow.config_settings.config, workflow.config_settings.configfiles)
 workflow.logger_manager.logger.addFilter(Once())
 # At the very end, below what Snakemake has to say, of a run without jobs and of one that fails too.
 atexit.register(lambda: print(last_words(plan, workflow), end=""))

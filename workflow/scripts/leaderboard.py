@@ -42,7 +42,9 @@ def leaderboard(
     for name, digests in others.items():
         # What was added meanwhile is for the next time, when it is expected.
         known[name] = [each for each in read(leaderboard.with_name(name) / "scored.jsonl") if each.digest in digests]
-    compared = {name: known[name][-1] for name in [*files, *fitting] if known[name] and known[name][-1].photos in photos}
+    compared = {
+        name: known[name][-1] for name in [*files, *fitting] if known[name] and known[name][-1].photos in photos
+    }
     for name in others:
         if name not in compared:
             log.info("%s is not compared: settings or photos are not those any more that it was scored with", name)
@@ -60,7 +62,7 @@ def _row(name: str, scored: Scored, teachers: dict[str, list[str]]) -> dict[str,
 
 def _flat(scores: dict[str, Any]) -> dict[str, Any]:
     """The figures of each yardstick as columns."""
-    row = {}
+    row = dict[str, Any]()
     for yardstick, figures in scores.items():
         row |= {f"{yardstick}_photos": figures["photos"]}
         row |= {

@@ -5,7 +5,7 @@ All of the config is checked when the plan is made, before any job runs.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,18 @@ HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit 
 class Plan:
     """The plan for the configured competition; raises ConfigError, in one line that names file and key."""
 
-    def __init__(self, config: Settings, given: Settings) -> None:
-        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
-        self._config = Config(config, given)
+    def __init__(self, config: Settings, said: Settings, files: Iterable[Path] = ()) -> None:
+        """`config` is all of it; in it what the command line gave, in one's own files and over them with `--config`."""
+        self._config = Config(config, said, files)
         self._competition = self._config.competition
         facts = self._config.facts(self._competition)
         self.archive_file(self._competition)
         known = [*self._config.experiments, *self._config.ensembles]
         for name in facts["run"]:
             if name not in known:
-                raise ConfigError(f"run: no experiment '{name}'{instead(name, known)}")
+                raise ConfigError(
+                    f"{self._config.fact_at(self._competition, 'run')}: no experiment '{name}'{instead(name, known)}"
+                )
             self._config.check_experiment(self._competition, name)
         results, submission = f"results/{self._competition}", self._config.submission(self._competition)
         self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
@@ -111,7 +113,8 @@ class Plan:
         path = Path(archive).expanduser()
         if not path.exists():
             hint = f"; leave it out to go on with {source}" if source.exists() else ""
-            raise ConfigError(f"archive: no file or folder at {archive}{hint}")
+            at = self._config.fact_at(competition, "archive")
+            raise ConfigError(f"{at}: no file or folder at {archive}{hint}")
         return [] if path.is_dir() else [str(path)]
 
     def archive_state(self, competition: str) -> str:

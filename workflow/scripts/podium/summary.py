@@ -1,4 +1,4 @@
-"""The last lines of a run: what came of it and how good it is, what failed and why, or what a dry run would redo and why.
+"""The last lines of a run: what came of it and how good it is, what failed, or why a dry run would do it again.
 
 It reads what Snakemake's workflow object says of the run, without importing Snakemake. No TensorFlow.
 """
@@ -116,9 +116,9 @@ def changes(plan: Plan, workflow: Any) -> str:
     """Which settings and which code are others than those that the files to be made again were made with."""
     code, found = set(), list[tuple[str, str, str, str]]()
     for job, before in _made_before(workflow):
-        if "code" in job.params.keys() and job.params.code not in before:
+        if hasattr(job.params, "code") and job.params.code not in before:
             code.add(job.rule.name)
-        if "state" in job.params.keys() and job.params.state not in before:
+        if hasattr(job.params, "state") and job.params.state not in before:
             found.append((job.rule.name, "", "archive", "other files in the folder"))
         for old in (each for each in before if isinstance(each, dict)):
             for path, words in differences(old, job.params.settings).items():
@@ -133,7 +133,9 @@ def changes(plan: Plan, workflow: Any) -> str:
         for line, each in experiments.items()
     ]
     lines += [f"code of {', '.join(sorted(code))} changed"] if code else []
-    return _joined(["What has changed since these files were made:", *(f"    {line}" for line in lines)] if lines else [])
+    return _joined(
+        ["What has changed since these files were made:", *(f"    {line}" for line in lines)] if lines else []
+    )
 
 
 def _made_before(workflow: Any) -> Iterator[tuple[Any, list[Any]]]:
