@@ -124,18 +124,16 @@ def changes(plan: Plan, workflow: Any) -> str:
             for path, words in differences(old, job.params.settings).items():
                 found.append((job.rule.name, *_named(plan, job, path), words))
     told = {experiment for rule, experiment, *_ in found if rule == "evaluate"}
-    experiments: dict[str, set[str]] = {}
+    experiments: dict[tuple[str, str], set[str]] = {}
     for rule, experiment, key, words in found:
         if rule not in TOLD_BY_EVALUATE or experiment not in told:
-            experiments.setdefault(f"{key}{{}}: {words}", set()).add(experiment)
-    lines = [
-        line.format(f" of {names}" if (names := ", ".join(sorted(each - {""}))) else "")
-        for line, each in experiments.items()
-    ]
-    lines += [f"code of {', '.join(sorted(code))} changed"] if code else []
-    return _joined(
-        ["What has changed since these files were made:", *(f"    {line}" for line in lines)] if lines else []
-    )
+            experiments.setdefault((key, words), set()).add(experiment)
+    lines = []
+    for (key, words), each in experiments.items():
+        names = ", ".join(sorted(each - {""}))
+        lines.append(f"    {key}{f' of {names}' if names else ''}: {words}")
+    lines += [f"    code of {', '.join(sorted(code))} changed"] if code else []
+    return _joined(["What has changed since these files were made:", *lines] if lines else [])
 
 
 def _made_before(workflow: Any) -> Iterator[tuple[Any, list[Any]]]:
