@@ -7,8 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
-from conftest import job, pets, plan
+from conftest import TABLES, job, pets, plan
 
 from podium import history
 from podium.plan import Plan
@@ -165,7 +164,8 @@ def test_a_dry_run_names_each_setting_that_changed_once_as_the_config_has_it() -
 
 def test_a_dry_run_says_what_changed_of_the_competition_and_of_code(project: Path) -> None:
     before = plan()
-    pets(project, archive="pets.zip", submission={"form": "top", "top": 2}, metric="log_loss")
+    tables = {**TABLES, "test": {**TABLES["test"], "image": "more/{file}"}}
+    pets(project, tables=tables, archive="pets.zip", submission={"form": "top", "top": 2}, metric="log_loss")
     after = plan(lambda config: config["index"].update(strict=False))
     jobs = [would(rule, before, after, code=("a", "b")) for rule in ("ask", "index")]
     jobs.append(would("leaderboard", before, after))
@@ -178,6 +178,7 @@ def test_a_dry_run_says_what_changed_of_the_competition_and_of_code(project: Pat
         "    metric: accuracy -> log_loss",
         "    submission.form: labels -> top",
         "    submission.top: 5 -> 2",
+        "    tables.test.image: test/{file} -> more/{file}",
     ]
 
 
@@ -213,9 +214,7 @@ def test_the_table_of_jobs_passes_once() -> None:
     assert [once.filter(record) for record in (line, table, line, table, line)] == [True, True, True, False, True]
 
 
-def test_a_plan_of_the_repository_s_config_is_written_as_yaml_has_it() -> None:
-    """Names are those that a person looks for in the files."""
-    known = plan().keys("pets", "cnn")
-    assert {"metric", "run", "size", "folds", "train.cnn.epochs", "predict.views", "device.precision"} <= set(known)
+def test_the_keys_are_those_that_a_person_finds_in_the_files() -> None:
+    known = set(plan().keys("pets", "cnn"))
+    assert {"metric", "run", "size", "folds", "train.cnn.epochs", "predict.views", "device.precision"} <= known
     assert not any(name.startswith(("train.mlp", "robustness")) for name in known)
-    assert yaml.safe_load(Path("config/competitions/pets.yaml").read_text())["archive"] == "pets.zip"

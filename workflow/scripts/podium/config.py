@@ -1,6 +1,6 @@
 """The config, checked: the facts of each competition and the complete settings of each experiment. No TensorFlow.
 
-Only this module and `plan` know it.
+Only this module, `plan` and `summary` know it.
 """
 
 from collections.abc import Iterable
