@@ -7,13 +7,19 @@ import time
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
 from podium.plan import Plan
+from podium.summary import Once, last_words
 
 
 configfile: "config/config.yaml"
 
 
 claimable = workflow.global_resources.get("gpu")
-plan = Plan(config, workflow.config_settings.overwrite_config, claimable and claimable.value)
+plan = Plan(
+    config, workflow.config_settings.config, workflow.config_settings.configfiles, claimable and claimable.value
+)
+workflow.logger_manager.logger.addFilter(Once())
+# At the very end, below what Snakemake has to say, of a run without jobs and of one that fails too.
+atexit.register(lambda: print(last_words(plan, workflow), end=""))
 
 
 wildcard_constraints:
@@ -36,9 +42,3 @@ rule all:
 include: "workflow/rules/data.smk"
 include: "workflow/rules/experiment.smk"
 include: "workflow/rules/submission.smk"
-
-
-onsuccess:
-    # At the very end, behind what Snakemake still has to say.
-    if "all" in [job.rule.name for job in workflow.dag.jobs]:
-        atexit.register(lambda: print(plan.summary()))

@@ -9,9 +9,11 @@ import pytest
 from sklearn import metrics
 
 from evaluate import evaluate
+from podium import history
 from podium.tables import Predictions, read_csv, write_csv
 
 LABELS = ["NA", "b,c", "d"]
+OUTPUTS = ("scores.json", "classes.csv", "mistakes.csv", "scored.jsonl")
 COUNTS = {"train": 60, "validation": 30, "test": 20}
 
 
@@ -34,8 +36,8 @@ def evaluated(
     )
     values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
     Predictions(keys[["split", "id"]], LABELS, values).write(folder / "predictions.csv")
-    paths = [folder / name for name in ("scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(folder / "predictions.csv", [], folder / "index.csv", *paths, seeds=[0])
+    paths = [folder / name for name in OUTPUTS]
+    evaluate(folder / "predictions.csv", [], folder / "index.csv", *paths, seeds=[0], settings={})
     guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
     return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
 
@@ -105,8 +107,8 @@ def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: P
     validation = index.split == "validation"
     index.loc[validation & (index.id >= "015"), "digest"] = "train0"
     write_csv(tmp_path / "index.csv", index)
-    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0])
+    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings={})
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["validation"]["photos"] == 15
     assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
@@ -140,8 +142,8 @@ def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: 
     Predictions(found.keys.iloc[rows].reset_index(drop=True), LABELS, found.probabilities[rows]).write(
         tmp_path / "predictions.csv"
     )
-    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[])
+    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[], settings={})
     scores = json.loads(paths[1].read_text())
     assert list(scores) == ["held_out", "validation"]
     assert scores["held_out"]["photos"] == 20
@@ -184,8 +186,8 @@ def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.
             loss = metrics.log_loss(truth[rows], mean[rows], labels=range(3))
             right = metrics.accuracy_score(truth[rows], mean[rows].argmax(1))
             reached.append((right, metrics.f1_score(truth[rows], mean[rows].argmax(1), average="macro"), loss))
-    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(tmp_path / "predictions.csv", fits, *paths, seeds=[0, 7, 9])
+    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
+    evaluate(tmp_path / "predictions.csv", fits, *paths, seeds=[0, 7, 9], settings={})
     scores = json.loads(paths[1].read_text())
     for yardstick, split in [("out_of_fold", "train"), ("validation", "validation")]:
         for metric, values in zip(("accuracy", "macro_f1", "log_loss"), np.transpose(alone[split]), strict=True):
@@ -194,3 +196,24 @@ def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.
     assert scores["out_of_fold"]["accuracy"]["value"] == pytest.approx(0.8)  # the pooled predictions stay what counts
     reached = scores["validation"]["accuracy"]
     assert f", seeds {reached['seeds_mean']:.3f} ± {reached['seeds_std']:.3f})" in caplog.text
+
+
+def test_what_was_scored_with_other_settings_or_photos_is_kept_and_the_same_is_kept_once(tmp_path: Path) -> None:
+    evaluated(tmp_path, {"train": 0.8})
+    (tmp_path / "scored.jsonl").unlink()
+    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
+
+    def scored(epochs: int) -> list[tuple[int, dict[str, Any]]]:
+        settings = {"train": {"cnn": {"epochs": epochs}}}
+        evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings=settings)
+        return [(each.settings["train"]["cnn"]["epochs"], each.figures) for each in history.read(paths[-1])]
+
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scored(12) == scored(12) == [(12, scores)]
+    assert scored(6) == [(12, scores), (6, scores)]
+    assert scored(12) == [(6, scores), (12, scores)]  # the last line is what the other files say
+    index = read_csv(paths[0])
+    write_csv(paths[0], index.assign(part="train-1"))
+    assert [epochs for epochs, _ in scored(12)] == [6, 12]
+    write_csv(paths[0], index.assign(digest="other"))
+    assert [epochs for epochs, _ in scored(12)] == [6, 12, 12]

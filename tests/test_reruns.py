@@ -221,3 +221,24 @@ def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> Non
         assert "archive: no file or folder at pets.zip; leave it out to go on with data/pets/source.zip" in said
     finally:
         (project / "elsewhere.zip").rename(project / "pets.zip")
+
+
+def test_a_dry_run_ends_with_what_has_changed_and_says_the_table_once(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    module, config = project / PODIUM / "scores.py", project / CONFIG
+    before = module.read_text(), config.read_text()
+    try:
+        module.write_text(before[0] + CHANGE)
+        edit(config, lambda content: content["experiments"]["whole"].update(predict={"views": ["plain"]}))
+        edit(config, lambda content: content["experiments"]["linear"].update(folds=3))
+        said = snakemake(project, "--dry-run", *ARCHIVE)
+    finally:
+        module.write_text(before[0])
+        config.write_text(before[1])
+    *_, below = said.partition("What has changed since these files were made:\n")
+    assert sorted(below.splitlines()) == [
+        "    code of blend, calibrate, evaluate, leaderboard changed",
+        "    folds of linear: 2 -> 3",
+        "    predict.views of whole: [plain, zoom-flip] -> [plain]",
+    ]
+    assert said.count("Job stats:") == 1

@@ -256,6 +256,12 @@ def test_an_export_is_made_when_it_is_asked_for_and_once(finished: tuple[Path, s
         ),
         (("send",), "podium: config/competitions/digits.yaml: archive: only to a kaggle:NAME can anything be sent"),
         (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),
+        (("--config", "run=quick"), "podium: --config: run: 'quick' is not a list; write run=[quick]"),
+        (
+            ("--config", "defaults={size: big}"),
+            "podium: --config: defaults.size: 'big' is not of type integer",
+        ),
+        (("--configfile", "mine.yaml"), "podium: mine.yaml: experiments.cnn.train.cnn: unknown key 'epoch' (did you"),
         (("results/digits/linea/submission.csv",), "podium: no experiment 'linea' (did you mean 'linear'?)"),
     ],
 )  # fmt: skip
@@ -263,9 +269,54 @@ def test_a_wrong_command_is_answered_in_one_line(
     finished: tuple[Path, str], arguments: tuple[str, ...], message: str
 ) -> None:
     project, _ = finished
+    (project / "mine.yaml").write_text("experiments: {cnn: {train: {cnn: {epoch: 3}}}}")
     said = snakemake(project, "--dry-run", *arguments, fails=True)
-    assert any(message in line for line in said.splitlines())
+    assert message in said.splitlines()[-1]
     assert "Traceback" not in said
+
+
+def test_numbers_in_a_mapping_on_the_command_line_are_numbers(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    given = ("--config", "defaults={size: 32, train: {cnn: {width: 4}}}", "run=[cnn]")
+    found = snakemake(project, "--quiet", "host", "--dry-run", *given)
+    assert "data/digits/32px/train-0.npy" in found
+
+
+def test_the_last_lines_say_how_good_what_was_asked_for_is_though_nothing_is_done(finished: tuple[Path, str]) -> None:
+    project, said = finished
+    (line,) = (line for line in said.splitlines() if line.startswith("results/pets/cnn/submission.csv"))
+    again = snakemake(project, "results/pets/cnn/submission.csv", *ARCHIVE)
+    assert "Nothing to be done" in again
+    assert again.splitlines()[-1] == line
+    everything = snakemake(project, *ARCHIVE)
+    assert "Nothing to be done" in everything
+    assert everything.splitlines()[-2 - len(EXPERIMENTS) :] == said.splitlines()[-2 - len(EXPERIMENTS) :]
+    for other in ("--dry-run", "--lint", "--summary", "--unlock"):
+        assert line not in snakemake(project, other, *ARCHIVE)
+
+
+def test_the_leaderboard_compares_all_that_fits_its_settings_and_builds_nothing_for_it(
+    finished: tuple[Path, str],
+) -> None:
+    project, _ = finished
+    board, history, config = project / RESULTS / "leaderboard.csv", project / RESULTS / "history.csv", project / CONFIG
+    before = board.read_bytes(), history.read_bytes(), config.read_text()
+    assert set(pd.read_csv(history).experiment) == set(EXPERIMENTS)
+    wanted = (str(RESULTS / "leaderboard.csv"), *ARCHIVE, "run=[cnn]")
+    try:
+        snakemake(project, *wanted)
+        assert set(pd.read_csv(board).experiment) == set(EXPERIMENTS)
+        edit(config, lambda content: content["experiments"]["whole"].update(predict={"views": ["plain"]}))
+        assert scheduled(project, *wanted) == {"leaderboard"}
+        snakemake(project, *wanted)
+        # The pupil learned from it.
+        assert set(pd.read_csv(board).experiment) == set(EXPERIMENTS) - {"whole", "pupil"}
+        kept = pd.read_csv(history)
+        assert set(kept.experiment[~kept.compared]) == {"whole", "pupil"}
+    finally:
+        config.write_text(before[2])
+        snakemake(project, str(RESULTS / "leaderboard.csv"), *ARCHIVE)
+    assert (board.read_bytes(), history.read_bytes()) == before[:2]
 
 
 def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, str], tmp_path: Path) -> None:
@@ -277,6 +328,7 @@ def test_a_wrong_table_stops_before_any_work_in_one_line(finished: tuple[Path, s
     said = snakemake(project, "--config", "competition=broken", f"archive={archive}", fails=True)
     line = next(line for line in said.splitlines() if "error" in line)
     assert line.startswith("[index broken] error: train.csv: line 10: 'train/nowhere.jpg' is not in the archive")
+    assert said.splitlines()[-1] == line  # below what Snakemake says of the job
     assert "Traceback" not in said
     assert not (project / "data/broken/index.csv").exists()
 
@@ -311,7 +363,8 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
         (project / "config/competitions/misfit.yaml").write_text(yaml.safe_dump(facts))
         given = ("--cores", "1", "--config", "competition=misfit", "archive=pets.zip", "run=[cnn]")
         said = snakemake(project, *given, fails=True)
-        assert [line for line in said.splitlines() if "error:" in line] == [f"[ask misfit] error: {sample}: {message}"]
+        line = f"[ask misfit] error: {sample}: {message}"
+        assert [line for line in said.splitlines() if "error:" in line] == [line] * 2  # when it happens and at the end
         found = {path.name for path in (project / "data/misfit").iterdir()}
         assert found == {"source.zip", "index.csv", "quarantine.csv"}
         assert not (project / "results/misfit").exists()

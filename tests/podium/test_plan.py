@@ -9,7 +9,7 @@ import pytest
 import yaml
 from conftest import PLANNED, ROOT, TABLES, job, pets, plan
 
-from podium import machine
+from podium import history, machine
 from podium.fingerprint import fingerprint
 from podium.plan import Plan
 from podium.settings import ConfigError
@@ -119,7 +119,7 @@ def test_each_fold_is_left_out_by_one_fit_of_each_seed() -> None:
     assert (settings["seed"], settings["fold"], settings["options"]["backbone"]) == (3, 1, "efficientnet_lite0")
     predicted = plan(with_folds(2)).settings("predict", job(fit="seed3-fold1"))
     assert (predicted["fold"], predicted["splits"]) == (1, ["train", "validation", "test"])
-    assert plan(with_folds(2, 7, 3)).settings("evaluate", job()) == {"seeds": [7, 3]}
+    assert plan(with_folds(2, 7, 3)).settings("evaluate", job())["seeds"] == [7, 3]
 
 
 def test_without_folds_one_fit_of_all_photos_predicts_the_others() -> None:
@@ -244,7 +244,7 @@ def test_an_ensemble_has_the_outputs_of_an_experiment_and_the_predictions_of_its
     assert one.members(job(experiment="mix")) == [f"results/pets/{name}/predictions.csv" for name in ("cnn", "linear")]
     assert one.settings("blend", job(experiment="mix")) == {"names": ["cnn", "linear"]}
     assert one.fits(job(experiment="mix")) == []
-    assert one.settings("evaluate", job(experiment="mix")) == {"seeds": []}
+    assert one.settings("evaluate", job(experiment="mix"))["seeds"] == []
 
 
 def test_the_patterns_tell_ensembles_from_everything_else() -> None:
@@ -310,7 +310,7 @@ def on_gpus(monkeypatch: pytest.MonkeyPatch, here: int, free: int | None, a_fit:
     card = machine.Card("0", "GPU-0", "Card", (8, 0))
     monkeypatch.setattr(machine, "cards", lambda: (card,) * here)
     device = {**PLANNED["device"], "gpus": a_fit}
-    return Plan({**PLANNED, "competition": "pets", "device": device}, {}, free)
+    return Plan({**PLANNED, "competition": "pets", "device": device}, {}, gpus=free)
 
 
 @pytest.mark.parametrize(
@@ -494,29 +494,66 @@ def test_a_folder_is_tracked_by_what_is_in_it(project: Path) -> None:
     assert plan().archive_state("pets") != before
 
 
-def test_the_summary_waits_until_everything_is_there() -> None:
-    assert plan().summary() == ""
+def scored(project: Path, name: str, one: Plan, **changed: Any) -> None:
+    """Leaves a line for what an experiment was scored with."""
+    path = project / f"results/pets/{name}/scored.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    history.add(path, history.Scored({**one.behind("pets", name), **changed}, "photos", {}))
 
 
-def test_the_summary_says_what_the_test_photos_say_and_where_nothing_is_known(project: Path) -> None:
-    labelled_test(project)
-    for name in ("results/pets/linear", "results/pets/cnn", "data/pets"):
-        (project / name).mkdir(parents=True)
-    for name in ("linear", "cnn"):
-        for file in ("submission.csv", "curves.png"):
-            (project / f"results/pets/{name}/{file}").touch()
-    (project / "data/pets/quarantine.csv").write_text("id,file,label,split,reason\n")
-    (project / "results/pets/leaderboard.csv").write_text(
-        "experiment,judged_by,test_photos,test_accuracy,test_accuracy_low,test_accuracy_high\n"
-        "linear,,100,0.93,0.9,0.95\n"
-        "cnn,,,,,\n"
-    )
-    tested, unknown, board = plan(run=["linear", "cnn"]).summary().splitlines()
-    assert tested == "results/pets/linear/submission.csv   accuracy 0.930 (0.900 to 0.950) on the test photos"
-    assert unknown == (
-        "results/pets/cnn/submission.csv   accuracy not known, since no photo with a known label was left out"
-    )
-    assert board.startswith("results/pets/leaderboard.csv")
+def test_the_leaderboard_takes_what_fits_its_settings_and_the_history_all(project: Path) -> None:
+    one = plan()
+    for name in ("linear", "cnn", "mlp", "record"):
+        scored(project, name, one)
+    scored(project, "mlp", one, size=48)
+    (project / "results/pets/gone").mkdir()
+    (project / "results/pets/gone/scored.jsonl").write_text((project / "results/pets/cnn/scored.jsonl").read_text())
+    settings = plan().settings("leaderboard", job())
+    assert settings["experiments"] == ["linear"]
+    assert list(settings["others"]) == ["cnn", "mlp", "record", "gone"]  # in the order of the config
+    assert [len(lines) for lines in settings["others"].values()] == [1, 2, 1, 1]
+    assert settings["fitting"] == ["cnn", "record"]
+    assert settings["teachers"] == {"record": ["finetune", "finetune_lite1"]}
+    # Never inputs, which would schedule their jobs.
+    assert one.scored(job()) == ["results/pets/linear/scored.jsonl"]
+
+
+# What another experiment's figures do not depend on, and what they do.
+BESIDE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "another network's block": lambda c: c["defaults"]["train"]["mlp"].update(epochs=2),
+    "a backbone that it has not": lambda c: c["defaults"].update(backbone="efficientnet_lite1"),
+    "no teachers": lambda c: c["defaults"]["train"].update(sharpness=1.0),
+    "robustness": lambda c: c["defaults"]["robustness"].update(noise=[0.3]),
+    "held out beside a validation table": lambda c: c["defaults"].update(held_out=False),
+    "threads": lambda c: c["device"].update(threads=1),
+}
+BEHIND: dict[str, Callable[[dict[str, Any]], object]] = {
+    "its own block": lambda c: c["defaults"]["train"]["cnn"].update(epochs=2),
+    "its size": lambda c: c["experiments"]["cnn"].update(size=32),
+    "folds": lambda c: c["defaults"].update(folds=3),
+    "seeds": lambda c: c["defaults"]["train"].update(seeds=[1]),
+    "views to predict": lambda c: c["defaults"]["predict"].update(views=["plain"]),
+    "the deal of the folds": lambda c: c["split"].update(seed=1),
+    "precision": lambda c: c["device"].update(precision="bfloat16"),
+    "another network": lambda c: c["experiments"]["cnn"]["train"].update(network="mlp"),
+}
+
+
+@pytest.mark.parametrize("change", [*BESIDE.values(), *BEHIND.values()], ids=[*BESIDE, *BEHIND])
+def test_a_score_fits_as_long_as_the_settings_behind_it_are_the_same(
+    project: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    scored(project, "cnn", plan())
+    scored(project, "pair", plan(lambda config: config["ensembles"].update(pair=["cnn", "linear"])))
+    fits = change in BESIDE.values()
+
+    def both(config: dict[str, Any]) -> None:
+        config["ensembles"]["pair"] = ["cnn", "linear"]
+        change(config)
+
+    assert (plan(change).latest("pets", "cnn") is not None) == fits
+    if change is not BESIDE["a backbone that it has not"]:  # which the other member has
+        assert (plan(both).latest("pets", "pair") is not None) == fits
 
 
 def unlabelled(name: str) -> dict[str, Any]:
@@ -531,8 +568,8 @@ def test_an_experiment_that_nothing_could_judge_is_refused_in_one_line(project: 
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(unlabelled(layout)))
     with pytest.raises(ConfigError) as refused:
         plan(not_held_out(0))
-    message = "podium: experiments.linear.held_out: false leaves nothing to judge by: no test photo has a label"
-    assert str(refused.value) == message
+    message = "experiments.linear.held_out: false leaves nothing to judge by: no test photo has a label"
+    assert str(refused.value) == f"podium: config/config.yaml: {message}"
     assert fits(plan(not_held_out(2))) == ["seed0-fold0", "seed0-fold1"]
     assert fits(plan(with_folds(0))) == ["seed0-all", "seed0-fold0"]
 
@@ -570,13 +607,13 @@ def test_members_and_teachers_hold_out_the_same(project: Path) -> None:
     assert plan(change).members(job(experiment="mix"))
     labelled_test(project)
     wrong = {
-        "mix": "podium: ensembles.mix: without a validation table, members need the same folds (usual 0, other 0 ",
-        "pupil": "podium: experiments.pupil.train.teachers: a teacher needs the same folds ('other' has 0 ",
+        "mix": "ensembles.mix: without a validation table, members need the same folds (usual 0, other 0 ",
+        "pupil": "experiments.pupil.train.teachers: a teacher needs the same folds ('other' has 0 ",
     }
     for name, message in wrong.items():
         assert plan(lambda config, name=name: change(config, name, folds=3))
         with pytest.raises(ConfigError) as refused:
             plan(lambda config, name=name: change(config, name))
-        assert str(refused.value).startswith(message)
+        assert str(refused.value).startswith(f"podium: config/config.yaml: {message}")
         assert "without held_out" in str(refused.value)
         assert "\n" not in str(refused.value)

@@ -222,6 +222,31 @@ def test_an_output_that_is_a_folder_is_whole_or_as_it_was(tmp_path: Path, before
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["also.txt", "filled"]
 
 
+APPEND = """
+from podium.step import BadInput, Growing, run
+
+def append(grown: Growing, *, word: str, then: str | None) -> None:
+    grown.write_text((grown.read_text() if grown.exists() else "") + word)
+    if then:
+        raise BadInput("no more")
+
+if __name__ == "__main__":
+    run(append)
+"""
+
+
+def test_an_output_that_grows_begins_with_what_it_held_and_a_failure_adds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "append.py").write_text(APPEND)
+
+    def appended(*arguments: str) -> str:
+        command = [sys.executable, "append.py", "--grown", "out/grown.txt", "--word", *arguments]
+        subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(SCRIPTS)}, check=False)
+        return (tmp_path / "out/grown.txt").read_text()
+
+    assert [appended("a"), appended("b"), appended("c", "--then", "fail"), appended("d")] == ["a", "ab", "ab", "abd"]
+    assert tree(tmp_path / "out") == ["grown.txt"]
+
+
 COUNT = '''
 import os, signal
 from pathlib import Path

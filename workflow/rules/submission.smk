@@ -1,7 +1,7 @@
 # What a competitor hands in and reads: the submission, its estimated score, and the comparison.
 #
 #   predictions -> evaluate -> leaderboard
-#              `-> submit -> upload
+#                    `-> submit -> upload
 #
 #   train -> curves
 #
@@ -22,6 +22,8 @@ rule evaluate:
         scores="results/{competition}/{experiment}/scores.json",
         classes="results/{competition}/{experiment}/classes.csv",
         mistakes="results/{competition}/{experiment}/mistakes.csv",
+        # `update`: it keeps what was scored before.
+        scored=update("results/{competition}/{experiment}/scored.jsonl"),
     log:
         "logs/{competition}/{experiment}/evaluate.log",
     conda:
@@ -36,6 +38,7 @@ rule evaluate:
 rule submit:
     """Write the submission and check it against the sample."""
     input:
+        "results/{competition}/{experiment}/scores.json",  # no submission without its score
         asked="data/{competition}/asked.json",
         predictions="results/{competition}/{experiment}/predictions.csv",
     output:
@@ -80,11 +83,12 @@ rule send:
 
 
 rule leaderboard:
-    """Compare the experiments that `run:` names."""
+    """Compare the experiments that `run:` names, and what else was scored and still fits its settings."""
     input:
-        scores=plan.scores,
+        scored=plan.scored,
     output:
         leaderboard="results/{competition}/leaderboard.csv",
+        history="results/{competition}/history.csv",
     log:
         "logs/{competition}/leaderboard.log",
     conda:

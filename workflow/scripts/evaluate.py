@@ -1,5 +1,6 @@
 """Score one experiment's predictions on photos that its models were not fitted on."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podium import history
 from podium.scores import METRICS, class_scores, point_scores, score
-from podium.step import Output, log, run
+from podium.step import Growing, Output, log, run
 from podium.tables import Predictions, mean, read_csv, write_csv
 from podium.yardsticks import yardsticks
 
@@ -24,15 +26,18 @@ def evaluate(
     scores: Output,
     classes: Output,
     mistakes: Output,
+    scored: Growing,
     *,
     seeds: list[int],
+    settings: dict[str, Any],
 ) -> None:
     """Score one experiment's predictions on photos that its models were not fitted on.
 
     The yardsticks are the training photos out of fold or a held-out fold of them, the validation table where
     there is one, and the held-out test photos where their labels are known; each figure comes with its 95 %
     interval. `fits` are the predictions of each fit, seed by seed: several seeds are scored one by one too. Where
-    there is none of them, the tables hold nothing but their headers.
+    there is none of them, the tables hold nothing but their headers. `scored` keeps the figures of every setting that
+    the experiment ever had; `settings` are those that they depend on now.
     """
     photos, found = read_csv(index), Predictions.read(predictions)
     figures, by_class, wrong = {}, [], []
@@ -64,9 +69,15 @@ def evaluate(
         log.warning("WARNING: no photo with a known label was left out, so nothing says what the submission is worth")
     _warn_of_leak(figures)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
+    history.add(scored, history.Scored(settings, _digest(photos), figures))
     write_csv(classes, _stacked(by_class, CLASS_COLUMNS))
     surest = _stacked(wrong, MISTAKE_COLUMNS).sort_values(["yardstick", "probability"], ascending=[True, False])
     write_csv(mistakes, surest)
+
+
+def _digest(photos: pd.DataFrame) -> str:
+    """The same as long as the photos, their labels and their splits are; parts are only how the work is cut."""
+    return hashlib.sha256(photos.drop(columns="part", errors="ignore").to_csv(index=False).encode()).hexdigest()[:16]
 
 
 def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:

@@ -1,15 +1,29 @@
 """The config, checked: the facts of each competition and the complete settings of each experiment. No TensorFlow.
 
-Only this module and `plan` know it.
+Only this module, `plan` and `summary` know it.
 """
 
+from collections.abc import Iterable
 from datetime import date
-from functools import cache
+from functools import cache, partial, reduce
 from pathlib import Path
 
 from podium.backbones import FAMILIES, refusal
-from podium.settings import ConfigError, Settings, check, check_complete, defaults, instead, merge, read
+from podium.settings import (
+    COMMAND_LINE,
+    ConfigError,
+    Settings,
+    check,
+    check_complete,
+    defaults,
+    holds,
+    instead,
+    merge,
+    read,
+    typed,
+)
 
+CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
 LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
@@ -22,19 +36,44 @@ KAGGLE = "kaggle:"
 class Config:
     """config.yaml with the competitions' files; raises ConfigError, in one line that names file and key."""
 
-    def __init__(self, config: Settings, given: Settings) -> None:
-        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
-        check(config, "config", "config/config.yaml")
-        check_complete(config["device"], "device", "config/config.yaml: device")
+    def __init__(self, config: Settings, said: Settings, files: Iterable[Path] = ()) -> None:
+        """`config` is all of it. Nothing overrides what came with the command line: one's own files, the last on top,
+        and over these what `--config` said."""
+        said = {key: typed(value) if isinstance(value, dict | list) else value for key, value in said.items()}
+        self._layers = {**{_short(path): read(path) for path in files}, COMMAND_LINE: said}
+        config = merge(config, said)
+        check(config, "config", self._place)
+        check_complete(config["device"], "device", f"{CONFIG}: device")
         for name in set(config["ensembles"]) & set(config["experiments"]):
-            raise ConfigError(f"ensembles.{name}: there is an experiment of this name")
+            raise ConfigError(f"{self._at('ensembles', name)}: there is an experiment of this name")
         if config.get("sha256") and not config.get("archive"):
-            raise ConfigError("config/config.yaml: sha256: it is the digest of `archive`, which is missing")
-        self._config, self._given = config, given
+            raise ConfigError(f"{self._at('sha256')}: it is the digest of `archive`, which is missing")
+        self._config = config
+        self._given: Settings = reduce(merge, self._layers.values(), {})
         self.competition: str = config["competition"]
         self.device: Settings = config["device"]
         self.ensembles: dict[str, list[str]] = config["ensembles"]
         self.experiments: Settings = config["experiments"]
+
+    def _place(self, *keys: str, below: str = CONFIG) -> str:
+        """The file that a setting comes from, or the command line; `below` where neither has it."""
+        return next((place for place, each in reversed(self._layers.items()) if keys and holds(each, *keys)), below)
+
+    def _at(self, *keys: str) -> str:
+        return f"{self._place(*keys)}: {'.'.join(keys)}"
+
+    def fact_at(self, competition: str, *keys: str) -> str:
+        """Where one of a competition's facts comes from, and its name."""
+        path = COMPETITIONS / f"{competition}.yaml"
+        own = str(path) if holds(read(path), *keys) else CONFIG
+        return f"{self._place(*keys, below=own)}: {'.'.join(keys)}"
+
+    def setting_at(self, competition: str, name: str, *keys: str) -> str:
+        """Where one of an experiment's settings comes from, and its name."""
+        below = self.fact_at(competition, "defaults", *keys).partition(": ")[0]
+        if holds(self._config["experiments"][name], *keys):
+            below = CONFIG
+        return f"{self._place('experiments', name, *keys, below=below)}: experiments.{name}.{'.'.join(keys)}"
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def facts(self, competition: str) -> Settings:
@@ -42,7 +81,7 @@ class Config:
         path = COMPETITIONS / f"{competition}.yaml"
         if not path.is_file():
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
-            raise ConfigError(f"competition: no file {path}{instead(competition, known)}")
+            raise ConfigError(f"{self._at('competition')}: no file {path}{instead(competition, known)}")
         check(facts := read(path), "competition", str(path))
         _check_submission(f"{path}: submission", facts.get("submission", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
@@ -57,7 +96,7 @@ class Config:
         if not facts["tables"] and not facts["index"]["strict"]:
             raise ConfigError(f"{path}: index.strict: false is about rows of tables, and here are none")
         if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
-            raise ConfigError(f"{path}: sha256: an archive at a URL needs one")
+            raise ConfigError(f"{self._place('archive', below=str(path))}: sha256: an archive at a URL needs one")
         if isinstance(facts["archive"], dict) and facts["sha256"]:
             raise ConfigError(f"{path}: sha256: of several files each has its own")
         if facts["sha256"] and _has_no_digest(facts["archive"]):
@@ -83,7 +122,7 @@ class Config:
         if members is None:
             self.experiment(competition, name)
             return
-        where = f"ensembles.{name}"
+        where = self._at("ensembles", name)
         for member in members:
             if member not in self.experiments:
                 raise ConfigError(f"{where}: no experiment '{member}'{instead(member, self.experiments)}")
@@ -98,19 +137,17 @@ class Config:
         if name not in self.experiments:
             known = [*self.experiments, *self.ensembles]
             raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
-        settings, where = self.merged(competition, name), f"experiments.{name}"
-        check_complete(settings, "experiment", f"{where} (over defaults)")
-        if settings["backbone"] not in FAMILIES:
-            raise ConfigError(
-                f"{where}.backbone: no backbone '{settings['backbone']}'{instead(settings['backbone'], FAMILIES)}"
-            )
-        if wrong := refusal(settings["backbone"], settings["weights"]):
-            raise ConfigError(f"{where}.weights: {wrong}")
+        settings, at = self.merged(competition, name), partial(self.setting_at, competition, name)
+        check_complete(settings, "experiment", f"{CONFIG}: experiments.{name} (over defaults)")
+        if (backbone := settings["backbone"]) not in FAMILIES:
+            raise ConfigError(f"{at('backbone')}: no backbone '{backbone}'{instead(backbone, FAMILIES)}")
+        if wrong := refusal(backbone, settings["weights"]):
+            raise ConfigError(f"{at('weights')}: {wrong}")
         if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
-            raise ConfigError(f"{where}.held_out: false leaves nothing to judge by: no test photo has a label")
+            raise ConfigError(f"{at('held_out')}: false leaves nothing to judge by: no test photo has a label")
         for network, own in settings["train"].items():
             if isinstance(own, dict) and "augment" in own and own["augment"]["area"][0] > own["augment"]["area"][1]:
-                raise ConfigError(f"{where}.train.{network}.augment.area: the least comes first, then the most")
+                raise ConfigError(f"{at('train', network, 'augment', 'area')}: the least comes first, then the most")
         self._check_teachers(competition, name, settings)
         return settings
 
@@ -124,7 +161,7 @@ class Config:
 
     def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
         """Raises ConfigError unless each teacher leaves out what the pupil leaves out, and none teaches in a circle."""
-        where, known = f"experiments.{name}.train.teachers", self.experiments
+        where, known = self.setting_at(competition, name, "train", "teachers"), self.experiments
         if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
             raise ConfigError(f"{where}: the network {settings['train']['network']} takes no teachers")
         for teacher in settings["train"]["teachers"]:
@@ -175,7 +212,14 @@ class Config:
             raise ConfigError(f"{where} is missing: this competition asks for no {next(iter(said))}")
         if "day" not in said and "attempt" not in said:
             return None
-        return _zip_names(said, where)
+        return _zip_names(
+            said, where, {key: self._place(key, below=CONFIG if key in self._config else where) for key in said}
+        )
+
+
+def _short(path: Path) -> str:
+    """As it was given, as far as it lies below here."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _check_submission(where: str, said: Settings) -> None:
@@ -192,18 +236,19 @@ def _has_no_digest(archive: str | None) -> bool:
     return archive is not None and (archive.startswith("builtin:") or Path(archive).expanduser().is_dir())
 
 
-def _zip_names(said: Settings, where: str) -> tuple[str, str]:
+def _zip_names(said: Settings, where: str, places: dict[str, str]) -> tuple[str, str]:
     """The names of a zip and of the file in it."""
     for key in HANDED_IN:
         if key not in said:
             raise ConfigError(f"{key} is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER")
     team, day, attempt = (said[key] for key in HANDED_IN)
     if attempt > said["attempts"]:
-        raise ConfigError(f"attempt: {attempt} is more than the {said['attempts']} a day that {where}.attempts allows")
+        most = f"the {said['attempts']} a day that {where}.attempts allows"
+        raise ConfigError(f"{places['attempt']}: attempt: {attempt} is more than {most}")
     try:
         day = date.fromisoformat(str(day))
     except ValueError:
-        raise ConfigError(f"day: '{day}' is not a day such as 2019-03-13") from None
+        raise ConfigError(f"{places['day']}: day: '{day}' is not a day such as 2019-03-13") from None
     try:
         return f"{team}.zip", said["file"].format(day=day, attempt=attempt)
     except (KeyError, IndexError, ValueError) as error:

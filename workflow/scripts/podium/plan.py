@@ -3,17 +3,17 @@
 All of the config is checked when the plan is made, before any job runs.
 """
 
-import csv
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from podium import JUDGES, machine
+from podium import machine
 from podium.backbones import FAMILIES, WITHOUT_A_FILE
 from podium.config import COMPETITIONS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.fingerprint import fingerprint
+from podium.history import Scored, plain, read
 from podium.settings import ConfigError, Settings, instead
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
@@ -24,12 +24,12 @@ HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit 
 class Plan:
     """The plan for the configured competition; raises ConfigError, in one line that names file and key."""
 
-    def __init__(self, config: Settings, given: Settings, gpus: int | None = None) -> None:
-        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides.
+    def __init__(self, config: Settings, said: Settings, files: Iterable[Path] = (), gpus: int | None = None) -> None:
+        """`config` is all of it; in it what the command line gave, in one's own files and over them with `--config`.
 
         `gpus` is how many GPUs all jobs together may claim at a time, None for any number.
         """
-        self._config, self._gpus = Config(config, given), gpus
+        self._config, self._gpus = Config(config, said, files), gpus
         self._check_gpus()
         self._competition = self._config.competition
         facts = self._config.facts(self._competition)
@@ -37,7 +37,9 @@ class Plan:
         known = [*self._config.experiments, *self._config.ensembles]
         for name in facts["run"]:
             if name not in known:
-                raise ConfigError(f"run: no experiment '{name}'{instead(name, known)}")
+                raise ConfigError(
+                    f"{self._config.fact_at(self._competition, 'run')}: no experiment '{name}'{instead(name, known)}"
+                )
             self._config.check_experiment(self._competition, name)
         results, submission = f"results/{self._competition}", self._config.submission(self._competition)
         self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
@@ -63,7 +65,10 @@ class Plan:
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
             "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
-            "evaluate": lambda: {"seeds": self._seeds(wildcards)},
+            "evaluate": lambda: {
+                "seeds": self._seeds(wildcards),
+                "settings": self.behind(wildcards.competition, wildcards.experiment),
+            },
             "curves": lambda: {
                 "names": [Path(history).parent.name for history in self.histories(wildcards)],
                 "title": f"{wildcards.experiment} on {wildcards.competition}",
@@ -76,11 +81,7 @@ class Plan:
             },
             "submit": lambda: self._submit(wildcards),
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
-            "leaderboard": lambda: {
-                "experiments": facts["run"],
-                "teachers": self._config.teachers(wildcards.competition, facts["run"]),
-                "metric": facts["metric"],
-            },
+            "leaderboard": lambda: self._leaderboard(wildcards.competition),
         }
         return by_rule[rule]()
 
@@ -120,7 +121,8 @@ class Plan:
         path = Path(archive).expanduser()
         if not path.exists():
             hint = f"; leave it out to go on with {source}" if source.exists() else ""
-            raise ConfigError(f"archive: no file or folder at {archive}{hint}")
+            at = self._config.fact_at(competition, "archive")
+            raise ConfigError(f"{at}: no file or folder at {archive}{hint}")
         return [] if path.is_dir() else [str(path)]
 
     def archive_state(self, competition: str) -> str:
@@ -166,6 +168,10 @@ class Plan:
         if network in EMBEDDED or (network not in LARGE and not machine.cards()):
             return 0
         return self._config.device["gpus"] if rule == "train" else 1
+
+    @property
+    def config(self) -> Config:
+        return self._config
 
     @property
     def gpu_memory(self) -> int:
@@ -249,9 +255,9 @@ class Plan:
         split = self._judging_split(wildcards)
         return [f"data/{wildcards.competition}/{size}px/{split}-{shard}.npy" for shard in range(shards)]
 
-    def scores(self, wildcards: Any) -> list[str]:
+    def scored(self, wildcards: Any) -> list[str]:
         run = self._config.facts(wildcards.competition)["run"]
-        return [f"results/{wildcards.competition}/{name}/scores.json" for name in run]
+        return [f"results/{wildcards.competition}/{name}/scored.jsonl" for name in run]
 
     @property
     def sent(self) -> list[str]:
@@ -265,28 +271,55 @@ class Plan:
             raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: only to a kaggle:NAME can anything be sent")
         return f"results/{competition}/{wildcards.experiment}/{self._config.submission(competition)}"
 
-    def summary(self) -> str:
-        """Where the submissions are and what they are worth, for the end of a run; empty while some are missing."""
-        if not all(Path(target).is_file() for target in self.targets):
-            return ""
-        metric = self._config.facts(self._competition)["metric"]
-        lines = []
-        with Path(self.targets[-1]).open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                path = f"results/{self._competition}/{row['experiment']}/{self._config.submission(self._competition)}"
-                figures = [
-                    _figure(row, yardstick, metric) for yardstick in (*JUDGES, "test") if row.get(f"{yardstick}_photos")
-                ]
-                names = row.get("teachers", "").replace(" ", " and ")
-                taught = f"; also trained on photos without labels, as {names} label them" if names else ""
-                said = "; ".join(figures) or "not known, since no photo with a known label was left out"
-                lines.append(f"{path}   {metric.replace('_', ' ')} {said}{taught}")
-        lines.append(f"{self.targets[-1]}   all figures, with 95 % intervals")
-        quarantine = Path(f"data/{self._competition}/quarantine.csv")
-        with quarantine.open(encoding="utf-8", newline="") as file:
-            if lost := sum(row["split"] == "test" for row in csv.DictReader(file)):
-                lines.append(f"{quarantine}   WARNING: {lost} test photos could not be read and got the training prior")
-        return "\n".join(lines)
+    def behind(self, competition: str, name: str) -> Settings:
+        """All that the config says an experiment's figures depend on, and nothing else; an ensemble's and a pupil's
+        depend on others' too. The archive is not in it."""
+        if (members := self._config.ensembles.get(name)) is not None:
+            return {"members": members, "experiments": {each: self.behind(competition, each) for each in members}}
+        settings, facts = self._config.experiment(competition, name), self._config.facts(competition)
+        network, teachers = settings["train"]["network"], settings["train"]["teachers"]
+        unused = {"robustness", *(() if network in PRETRAINED else ("backbone", "weights"))}
+        unused |= {"held_out"} if settings["folds"] or self._config.has_validation(competition) else set()
+        trained = {key: each for key, each in settings["train"].items() if key == network or not isinstance(each, dict)}
+        return {
+            **{key: value for key, value in settings.items() if key not in unused},
+            "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
+            "split": facts["split"],
+            "device": {key: self._config.device[key] for key in ("precision", "deterministic", "gpus")},
+            **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),
+        }
+
+    def latest(self, competition: str, name: str) -> Scored | None:
+        """What an experiment was scored with last; None where its settings are others now."""
+        scored = read(Path(f"results/{competition}/{name}/scored.jsonl"))
+        try:
+            return scored[-1] if scored and scored[-1].settings == plain(self.behind(competition, name)) else None
+        except ConfigError:  # only the one that is asked for need be right
+            return None
+
+    def keys(self, competition: str, name: str) -> list[str]:
+        """The dotted names of what the config says of a competition and of one experiment, if it is one."""
+
+        def names(settings: Settings) -> Iterator[str]:
+            for key, value in settings.items():
+                yield from (f"{key}.{below}" for below in names(value)) if isinstance(value, dict) else [key]
+
+        own = self.behind(competition, name) if name in [*self._config.experiments, *self._config.ensembles] else {}
+        return sorted(names({**self._config.facts(competition), **own, "device": self._config.device}), key=len)
+
+    def _leaderboard(self, competition: str) -> Settings:
+        facts, known = self._config.facts(competition), [*self._config.experiments, *self._config.ensembles]
+        files = {path.parent.name: path for path in sorted(Path("results", competition).glob("*/scored.jsonl"))}
+        others = [name for name in dict.fromkeys([*known, *files]) if name in files and name not in facts["run"]]
+        digests = {name: [each.digest for each in read(files[name])] for name in others}
+        fitting = [name for name in digests if self.latest(competition, name)]
+        return {
+            "experiments": facts["run"],
+            "others": digests,
+            "fitting": fitting,
+            "teachers": self._config.teachers(competition, [*facts["run"], *fitting]),
+            "metric": facts["metric"],
+        }
 
     def _check_gpus(self) -> None:
         """Raises ConfigError where a fit wants more GPUs than there are to be had, as far as this machine knows."""
@@ -426,14 +459,3 @@ def _fit(wildcards: Any) -> tuple[int, int | None]:
 def _left_out(fit: str) -> int | None:
     fold = fit.partition("-")[2]
     return None if fold == "all" else int(fold.removeprefix("fold"))
-
-
-def _figure(row: dict[str, str], yardstick: str, metric: str) -> str:
-    value, low, high = (float(row[f"{yardstick}_{metric}{end}"]) for end in ("", "_low", "_high"))
-    where = {
-        "out_of_fold": "out of fold",
-        "held_out": "on a held-out fold",
-        "validation": "on the validation photos",
-        "test": "on the test photos",
-    }[yardstick]
-    return f"{value:.3f} ({low:.3f} to {high:.3f}) {where}"

@@ -1,7 +1,7 @@
 """Reading, laying over and checking YAML settings against the schemas. No TensorFlow."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 Settings = dict[str, Any]
+COMMAND_LINE = "--config"  # where a setting stood that no file has
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
@@ -55,13 +56,37 @@ def merge(below: Settings, above: Settings) -> Settings:
     return merged
 
 
-def check(settings: Any, schema: str, where: str) -> None:
-    """Raises ConfigError for the first unknown key, wrong type or value out of range."""
+def typed(value: Any) -> Any:
+    """What YAML makes of the texts in a mapping or a list: Snakemake takes `--config a={b: 1}` as `{"b": "1"}`."""
+    if isinstance(value, dict):
+        return {key: typed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [typed(each) for each in value]
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def holds(settings: Any, *keys: Any) -> bool:
+    """Whether these keys, one below the other, lead to something."""
+    for key in keys:
+        if isinstance(settings, list):
+            return True
+        if not isinstance(settings, dict) or key not in settings:
+            return False
+        settings = settings[key]
+    return True
+
+
+def check(settings: Any, schema: str, where: str | Callable[..., str]) -> None:
+    """Raises ConfigError for the first unknown key, wrong type or value out of range.
+
+    `where` names the file, or is asked for it with the keys that lead to the mistake.
+    """
     errors = sorted(
         _validator(schema).iter_errors(settings), key=lambda error: (len(error.absolute_path), error.json_path)
     )
     if errors:
-        raise ConfigError(f"{where}: {_said(errors[0])}")
+        where = where if isinstance(where, str) else where(*_keys(errors[0]))
+        raise ConfigError(f"{where}: {_said(errors[0], where)}")
 
 
 def defaults(schema: str) -> Settings:
@@ -105,15 +130,23 @@ def _validator(schema: str) -> jsonschema.Draft202012Validator:
     return extend(jsonschema.Draft202012Validator, type_checker=types)(_schemas()[schema], registry=registry)
 
 
-def _said(error: jsonschema.ValidationError) -> str:
+def _keys(error: jsonschema.ValidationError) -> list[Any]:
+    """What leads to the mistake, an unknown key itself included."""
+    return [*error.absolute_path, *([_unknown(error)] if error.validator == "additionalProperties" else [])]
+
+
+def _unknown(error: jsonschema.ValidationError) -> str:
+    known = cast(Settings, error.schema).get("properties", {})
+    return next(str(key) for key in cast(Settings, error.instance) if key not in known)
+
+
+def _said(error: jsonschema.ValidationError, where: str) -> str:
     """One validation error in one line."""
     path = ".".join(str(step) for step in error.absolute_path)
     here = f"{path}: " if path else ""
     rule, wanted, given = error.validator, cast(Any, error.validator_value), cast(Any, error.instance)
     if rule == "additionalProperties":
-        known = cast(Settings, error.schema).get("properties", {})
-        unknown = next(key for key in given if key not in known)
-        return f"{here}unknown key '{unknown}'{instead(str(unknown), known)}"
+        return f"{here}{_unknown_key(_unknown(error), given, cast(Settings, error.schema))}"
     if rule == "required":
         return f"{here}{next(key for key in wanted if key not in given)} is missing"
     if rule == "not":
@@ -121,8 +154,29 @@ def _said(error: jsonschema.ValidationError) -> str:
     if rule == "oneOf":
         return f"{here}give either {' or '.join(each['required'][0] for each in wanted)}"
     if rule == "type":
-        is_text_number = isinstance(given, str) and wanted in {"number", "integer"}
-        hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
-        kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
-        return f"{here}{given!r} is not of type {kinds}{hint}"
+        return f"{here}{_wrong_type(given, wanted, path, where)}"
     return f"{here}{error.message}"
+
+
+def _unknown_key(unknown: str, given: Settings, schema: Settings) -> str:
+    known = schema.get("properties", {})
+    if unknown.partition(".")[0] in known:
+        return f"unknown key '{unknown}'; write {_nested(unknown, given[unknown])}"
+    return f"unknown key '{unknown}'{instead(unknown, known)}"
+
+
+def _nested(key: str, value: Any) -> str:
+    """`a.b.c` as YAML has it: `a: {b: {c: 1}}`."""
+    first, *rest = key.split(".")
+    inner = "".join(f"{{{each}: " for each in rest)
+    return f"{first}: {inner}{value}{'}' * len(rest)}"
+
+
+def _wrong_type(given: Any, wanted: Any, path: str, where: str) -> str:
+    if wanted == "array" and not isinstance(given, dict):
+        write = f"{path}=[{given}]" if where == COMMAND_LINE else f"{path.rpartition('.')[2]}: [{given}]"
+        return f"{given!r} is not a list; write {write}"
+    is_text_number = isinstance(given, str) and wanted in {"number", "integer"}
+    hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
+    kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
+    return f"{given!r} is not of type {kinds}{hint}"

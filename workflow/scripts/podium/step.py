@@ -24,6 +24,7 @@ import yaml
 from podium import machine
 
 Output = Annotated[Path, "output"]
+Growing = Annotated[Path, "output", "growing"]  # an output that the function finds as it was, to add to it
 Resume = Annotated[Path, "resume"]  # a folder for what a killed step can go on from, given by `run`
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
@@ -55,6 +56,9 @@ def run(function: Callable[..., None]) -> None:
     kept = {name: _resume_folder(function, arguments) for name in _marked(function, "resume")}
     try:
         _check_inputs(arguments, partial)
+        for name in _marked(function, "growing"):
+            if arguments[name].exists():
+                shutil.copyfile(arguments[name], partial[name])
         function(**{**arguments, **partial, **kept})
         for name, path in partial.items():
             _put(path, arguments[name])
