@@ -50,7 +50,7 @@ class Plan:
             "index": lambda: {"layout": layout, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"part": wildcards.part, "layout": layout},
-            "preprocess": lambda: {"size": int(wildcards.size)},
+            "preprocess": lambda: {"size": int(wildcards.size), **facts["preprocess"]},
             "embed": lambda: {
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
@@ -272,6 +272,7 @@ class Plan:
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
+        options["fit"] = self._config.facts(wildcards.competition)["preprocess"]["fit"]
         options["precision"] = self._config.device["precision"]
         if network in PRETRAINED:
             options |= {key: experiment[key] for key in ("backbone", "weights")}
