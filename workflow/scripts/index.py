@@ -94,7 +94,7 @@ def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | 
         ends = np.percentile(np.concatenate(samples or [np.zeros(1)]), [100 - percentile, percentile])
         least, most = map(float, ends)
         if least == most:
-            raise BadInput(f"index.percentile: {percentile:g} of the training photos' values are {least:g}")
+            raise BadInput(f"index.percentile: {percentile:g} % of the training photos' values are {least:g}")
         log.info("values from %g to %g are shown: percentile %g of the training photos", least, most, percentile)
         return [least, most]
     if not range:

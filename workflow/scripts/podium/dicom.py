@@ -91,11 +91,13 @@ def shown(header: "Dataset", values: NDArray[np.float64]) -> tuple[NDArray[Any],
 
     Source: DICOM PS3.3, C.11.2.
     """
-    from pydicom.pixels.processing import apply_voi, apply_windowing
+    from pydicom.pixels.processing import apply_windowing
 
     if header.get("VOILUTSequence"):
-        table = apply_voi(np.rint(values).astype(np.int64), header)
-        return table, (0.0, float((1 << header.VOILUTSequence[0].LUTDescriptor[2]) - 1))
+        item = header.VOILUTSequence[0]  # pydicom's own look-up takes a table of 8 bits for one of 256 entries
+        data, (_, first, bits) = item.LUTData, item.LUTDescriptor
+        table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
+        return table[np.clip(values - first, 0, len(table) - 1).astype(int)], (0.0, float((1 << bits) - 1))
     if not says_how(header):
         return values, full_range(header)
     with np.errstate(over="ignore"):
