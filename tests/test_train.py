@@ -206,10 +206,10 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
 
 def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> None:
     kernel = fit(folder)
-    files = {name: folder / name for name in ("index.csv", "folds.csv", "history.csv")}
+    files = {name: folder / name for name in ("index.csv", "folds.csv", "depth.json", "history.csv")}
     command = [sys.executable, ROOT / "workflow/scripts/train.py", "--parts", folder / "train-0.npz"]
     for name, path in files.items():
-        command += [f"--{name.removesuffix('.csv')}", path]
+        command += [f"--{Path(name).stem}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
     command += ["--sharpness", "1", "--teachers", "--events", folder / "events.out.tfevents.again"]
     subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)
