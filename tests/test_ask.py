@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import GROCERY, PICNIC, ROOT, TABLES, photo, write_zip
+from conftest import GROCERY, LISTING, PICNIC, ROOT, TABLES, photo, write_zip
 
 from ask import ask
 from index import index
@@ -138,8 +138,11 @@ def picnic(folder: Path, tables: dict[str, bytes]) -> pd.DataFrame:
     formats = {".png": photo("flower", 0, 8, "PNG"), ".jpeg": photo("temple", 0, 8)}
     photos = {f"{split}/{file}": formats[Path(file).suffix] for split, files in rows.items() for file in files}
     whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
-    paths = write_zip(folder / "source.zip", whole), folder / "index.csv", folder / "quarantine.csv"
-    index(*paths, layout={"tables": FACTS["tables"]}, strict=True, shards=1, threads=2)
+    paths = (
+        write_zip(folder / "source.zip", whole),
+        *(folder / name for name in ("index.csv", "quarantine.csv", "depth.json")),
+    )
+    index(*paths, layout={"tables": FACTS["tables"]}, **LISTING)
     assert read_csv(paths[2]).empty
     return read_csv(paths[1])
 

@@ -19,7 +19,8 @@ from predict import predict
 SIZE = 24
 LABELS = ["NA", "a,b", "crème", "d"]
 CNN = {"size": SIZE, "precision": "float32", "epochs": 2, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
-CNN |= {"label_smoothing": 0.0, "dropout": 0.1, "patience": 0, "width": 8, "augment": UNVARIED | {"shift": 0.1}}
+CNN |= {"fit": "crop", "label_smoothing": 0.0, "dropout": 0.1, "patience": 0, "width": 8}
+CNN |= {"augment": UNVARIED | {"shift": 0.1}}
 
 
 def exported(folder: Path, name: str) -> Path:

@@ -1,15 +1,30 @@
 import hashlib
 import io
+import json
 import logging
 import re
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import GROCERY, ROOT, TABLES, competition, encoded, photo, subject, table, write_tfrecord, write_zip
+from conftest import (
+    GROCERY,
+    LISTING,
+    ROOT,
+    TABLES,
+    competition,
+    encoded,
+    photo,
+    subject,
+    table,
+    write_tfrecord,
+    write_zip,
+)
 from PIL import Image, ImageOps
 
 from index import index
@@ -19,14 +34,14 @@ from podium.step import BadInput
 from podium.tables import classes, read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
+OUTPUTS = ("index.csv", "quarantine.csv", "depth.json")
 
 
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The index and the quarantine of an archive of these members."""
-    paths = write_zip(folder / "source.zip", members), folder / "index.csv", folder / "quarantine.csv"
-    usual = {"layout": {"tables": TABLES}, "strict": True, "shards": 1, "threads": 2}
-    index(*paths, **(usual | settings))
-    return read_csv(paths[1]), read_csv(paths[2])
+    paths = [folder / name for name in OUTPUTS]
+    index(write_zip(folder / "source.zip", members), *paths, **{"layout": {"tables": TABLES}} | LISTING | settings)
+    return read_csv(paths[0]), read_csv(paths[1])
 
 
 def edited(name: str, old: str, new: str) -> dict[str, bytes]:
@@ -66,8 +81,8 @@ def test_every_row_of_the_tables_is_listed_in_order_with_what_its_photo_is(tmp_p
     [
         (b"", "the file is empty"),
         (b"<html>not found</html>", "not an image"),
-        (photo("chelsea", 0)[:2000], "."),
-        (photo("chelsea", 0, format="PNG")[:2000], "."),
+        (photo("chelsea", 0)[:400], "."),
+        (photo("chelsea", 0, format="PNG")[:40], "."),
     ],
     ids=["empty", "text", "cut-jpeg", "cut-png"],
 )
@@ -85,12 +100,102 @@ def test_a_photo_that_cannot_be_read_is_set_aside_and_the_rest_goes_on(
     assert file in caplog.text
 
 
+def test_a_photo_that_is_cut_off_is_used_and_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cut = {name: MEMBERS[name][:-800] for name in ("train/co1.jpg", "test/ch200.jpg")}
+    found, quarantine = listed(tmp_path, MEMBERS | cut)
+    assert quarantine.empty
+    assert len(found) == 16
+    noted = found[found.note != ""]
+    assert set(noted.file) == set(cut)
+    assert noted.note.str.contains("truncated").all()
+    assert "of 2 photos only a part is used: see `note` in index.csv; the first is train/co1.jpg (image" in caplog.text
+
+
+def deep(most: float, dtype: type = np.uint16) -> dict[str, bytes]:
+    """The members with all training photos of more than 8 bits, and a brighter one among the test photos."""
+    random = np.random.default_rng(0)
+    names = [*(name for name in MEMBERS if name.startswith("train/")), "test/ch200.jpg"]
+    format = "PNG" if dtype is np.uint16 else "TIFF"
+    values = {name: random.uniform(0, most * (2 if "test" in name else 1), (20, 30)) for name in names}
+    for each in values.values():
+        each[0, :2] = 0, each.max().round()
+    return MEMBERS | {name: encoded(Image.fromarray(each.astype(dtype)), format) for name, each in values.items()}
+
+
+def shown(folder: Path, members: dict[str, bytes], **settings: Any) -> list[float] | None:
+    listed(folder, members, **settings)
+    return json.loads((folder / "depth.json").read_text())["range"]
+
+
+@pytest.mark.parametrize(
+    ("most", "dtype", "message"),
+    [
+        (2000, np.uint16, r"9 16-bit photos hold 0 to (\d+), and are scaled as if they held 0 to 65535: say"),
+        (100_000, np.int32, r"9 32-bit photos hold 0 to (\d+), and are scaled as if they held 0 to 65535: say"),
+        (500, np.float32, r"9 float photos hold 0 to (\d+), and each is scaled by its own largest value: say"),
+        (30_000, np.uint16, None),
+        (0.5, np.float32, None),
+    ],
+)
+def test_photos_that_use_few_of_their_bits_give_a_warning_that_says_the_range(
+    tmp_path: Path, most: float, dtype: type, message: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    members = deep(most, dtype)
+    assert shown(tmp_path, members) is None
+    if message is None:
+        assert "photos hold" not in caplog.text
+        return
+    largest = re.search(message, caplog.text)
+    assert largest
+    assert f"say `index.range: [0, {largest[1]}]`, or `index.percentile: 99.9`" in caplog.text
+    assert most < int(largest[1]) <= 2 * most
+    caplog.clear()
+    assert shown(tmp_path, members, range=[0, int(largest[1])]) == [0, int(largest[1])]
+    assert "WARNING" not in caplog.text
+
+
+def test_a_percentile_is_that_of_the_training_photos(tmp_path: Path) -> None:
+    least, most = shown(tmp_path, deep(1000), percentile=99) or (0, 0)
+    assert 5 <= least <= 15
+    assert 985 <= most <= 995
+    assert shown(tmp_path, deep(1000), percentile=99, threads=1) == [least, most]
+
+
+def test_a_range_that_shows_nothing_is_said_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert shown(tmp_path, MEMBERS, percentile=99) is None
+    assert "`index.percentile` changes nothing: no photo has more than 8 bits a pixel" in caplog.text
+    flat = {name: encoded(Image.new("I;16", (4, 4), 7), "PNG") for name in MEMBERS if name.startswith("train/")}
+    with pytest.raises(BadInput, match=r"index\.percentile: 99 % of the training photos' values are 7"):
+        shown(tmp_path, MEMBERS | flat, percentile=99)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (encoded(Image.new("L", (1200, 1000)), "PNG"), "1200 x 1000 pixels are 1 megapixels, more than `index.max_m"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIF files need a package: "),
+    ],
+    ids=["large", "heic"],
+)
+def test_what_a_setting_or_a_package_would_make_readable_stops_or_is_set_aside(
+    tmp_path: Path, content: bytes, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    members = MEMBERS | {"test/ch200.jpg": content}
+    with pytest.raises(BadInput) as refused:
+        listed(tmp_path, members, max_megapixels=1)
+    assert str(refused.value).startswith(f"test/ch200.jpg: {message}")
+    found, quarantine = listed(tmp_path, members, max_megapixels=1, strict=False)
+    assert len(found) == 15
+    assert quarantine.reason[0].startswith(message)
+
+
 def test_a_member_with_a_wrong_checksum_is_set_aside(tmp_path: Path) -> None:
     source = write_zip(tmp_path / "source.zip", MEMBERS)
     data, content = source.read_bytes(), MEMBERS["train/fl1.jpg"]
     source.write_bytes(data.replace(content, content[:-100] + bytes(98) + content[-2:]))
-    paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    index(source, *paths, layout={"tables": TABLES}, strict=True, shards=1, threads=1)
+    paths = [tmp_path / name for name in OUTPUTS]
+    index(source, *paths, layout={"tables": TABLES}, **LISTING)
     assert list(read_csv(paths[1]).file) == ["train/fl1.jpg"]
     assert "train/fl1.jpg: damaged" in read_csv(paths[1]).reason[0]
     assert len(read_csv(paths[0])) == 15
@@ -595,8 +700,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 @pytest.mark.skipif(not GROCERY.is_file(), reason="the hackathon's zip is not there")
 def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     facts = yaml.safe_load((ROOT / "config/competitions/grocery.yaml").read_text())
-    paths = tmp_path / "index.csv", tmp_path / "quarantine.csv"
-    index(GROCERY, *paths, layout={"tables": facts["tables"]}, strict=True, shards=1, threads=2)
+    paths = [tmp_path / name for name in OUTPUTS]
+    index(GROCERY, *paths, layout={"tables": facts["tables"]}, **LISTING)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
     assert len(classes(found)) == 81

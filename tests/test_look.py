@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import photo
+from conftest import encoded, subject
 from PIL import Image
 
 from look import GAP, LINE, SIDE, look
 from podium import images
-from podium.networks import cnn, for_any_size, mlp
+from podium.networks import cnn, for_any_size, mlp, save
 from podium.step import BadInput
 
-SIZE, WIDTH = 16, 8
+SIZE, WIDTH, FIT = 16, 8, "pad"
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("look")
     keras.utils.set_random_seed(0)
-    for_any_size(cnn._network(SIZE, 3, WIDTH, 0.0, "float32"), SIZE).save(folder / "cnn.keras")
-    for_any_size(mlp._network(SIZE, 3, [4], 0.0, "float32"), SIZE).save(folder / "mlp.keras")
-    (folder / "photo.jpg").write_bytes(photo("chelsea", 0))
+    made = {"cnn": cnn._network(SIZE, 3, WIDTH, 0.0, "float32"), "mlp": mlp._network(SIZE, 3, [4], 0.0, "float32")}
+    for name, network in made.items():
+        save(for_any_size(network, SIZE, FIT), list("abc"), folder / f"{name}.keras", size=SIZE, fit=FIT, range=None)
+    (folder / "photo.jpg").write_bytes(encoded(subject("chelsea"), "JPEG"))  # a wide one
     return folder
 
 
@@ -49,7 +50,7 @@ def test_kernels_maps_and_pooling_are_what_tensorflow_computes(folder: Path, tmp
     picture = Image.open(tmp_path / "seen.png")
     whole = keras.models.load_model(folder / "cnn.keras")
     network, convolution = whole.layers[-1], next(each for each in whole.layers[-1].layers if "conv2d" in each.name)
-    pixels = images.decode((folder / "photo.jpg").read_bytes(), 4 * SIDE)
+    pixels = images.decode((folder / "photo.jpg").read_bytes(), 4 * SIDE, FIT)
     seen = keras.ops.cast(whole.layers[-2](pixels[None]), "float32")
     maps = tf.nn.conv2d(seen / 127.5 - 1, np.asarray(convolution.kernel), 1, "SAME")[0].numpy()
     for channel in range(WIDTH):

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TABLES, competition, encoded, write_zip
+from conftest import LISTING, TABLES, competition, encoded, write_zip
 from PIL import Image
 
 from index import index
@@ -25,7 +25,8 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"coffee", "café".encode())}
     members["validation.csv"] = MEMBERS["validation.csv"].replace(b"coffee", "café".encode())
     source = write_zip(folder / "source.zip", members)
-    index(source, folder / "index.csv", folder / "quarantine.csv", layout=LAYOUT, strict=True, shards=2, threads=2)
+    paths = folder / "index.csv", folder / "quarantine.csv", folder / "depth.json"
+    index(source, *paths, layout=LAYOUT, **LISTING | {"shards": 2})
     for part in read_csv(folder / "index.csv").part.unique():
         pack(source, folder / "index.csv", folder / f"{part}.tfrecord", part=part, layout=LAYOUT)
     return folder
@@ -78,7 +79,8 @@ def test_pixels_of_an_idx_file_are_packed_as_photos(tmp_path: Path) -> None:
     members["labels"] = b"\0\0\x08\1" + struct.pack(">I", 4) + bytes([1, 0, 1, 0])
     source = write_zip(tmp_path / "source.zip", members)
     layout = {"idx": {split: {"images": "images", "labels": "labels"} for split in ("train", "test")}}
-    index(source, tmp_path / "index.csv", tmp_path / "quarantine.csv", layout=layout, strict=True, shards=2, threads=2)
+    paths = tmp_path / "index.csv", tmp_path / "quarantine.csv", tmp_path / "depth.json"
+    index(source, *paths, layout=layout, **LISTING | {"shards": 2})
     pack(source, tmp_path / "index.csv", tmp_path / "test-1.tfrecord", part="test-1", layout=layout)
     found = list(records.read(tmp_path / "test-1.tfrecord"))
     assert [(record.id, record.label) for record in found] == [("2", "1"), ("3", "0")]

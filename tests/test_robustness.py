@@ -16,7 +16,7 @@ from robustness import robustness
 SIZE = 24
 LABELS = sorted(SUBJECTS)
 CNN = {"size": SIZE, "precision": "float32", "epochs": 25, "batch": 8, "learning_rate": 0.01, "weight_decay": 0.01}
-CNN |= {"label_smoothing": 0.0, "dropout": 0.0, "patience": 0, "width": 8, "augment": UNVARIED}
+CNN |= {"fit": "crop", "label_smoothing": 0.0, "dropout": 0.0, "patience": 0, "width": 8, "augment": UNVARIED}
 CORRUPTIONS = {"noise": [0.05, 3.0], "blur": [], "brightness": [1.0]}
 
 

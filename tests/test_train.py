@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from podium.networks import cnn, head
+from podium.networks import cnn, head, saved_decoding
 from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict
@@ -21,6 +21,7 @@ OPTIONS = {
     "weights": "imagenet",
     "precision": "float32",
     "size": 32,
+    "fit": "crop",
     "views": ["plain"],
     "penalties": [10.0, 1.0],
 }
@@ -42,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
     count = SPLITS["train"]
     folds = {"id": [row[0] for row in rows[:count]], "fold": np.arange(count) // 3 % 4, "group": np.arange(count)}
     write_csv(tmp_path / "folds.csv", pd.DataFrame(folds))
+    (tmp_path / "depth.json").write_text('{"range": [0, 4095]}')
     return tmp_path
 
 
@@ -52,6 +54,7 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
         folder / "index.csv",
         folder / "folds.csv",
         [],
+        folder / "depth.json",
         folder / "model.keras",
         folder / "history.csv",
         folder / "events.out.tfevents.history",
@@ -64,6 +67,11 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
         resume=folder / "resume",
     )
     return head._weights(folder / "model.keras")[0]
+
+
+def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
+    fit(folder)
+    assert saved_decoding(folder / "model.keras") == {"size": 32, "fit": "crop", "range": [0, 4095]}
 
 
 def predicted(folder: Path, fold: int | None, splits: list[str]) -> Predictions:
@@ -164,13 +172,23 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     said[1, 2] = [0.0, 0.0, 1.0]  # of test photo 5 the other teacher says something else
     for number, probabilities in enumerate(said):
         Predictions(keys, LABELS, probabilities).write(folder / f"{number}.csv")
-    names = ["train-0.npz", "index.csv", "folds.csv", "0.csv", "1.csv", "model.keras", "history.csv", "events"]
-    part, index, folds, *teachers, model, history, events = (folder / name for name in names)
+    names = [
+        "train-0.npz",
+        "index.csv",
+        "folds.csv",
+        "0.csv",
+        "1.csv",
+        "depth.json",
+        "model.keras",
+        "history.csv",
+        "events",
+    ]
+    part, index, folds, *teachers, depth, model, history, events = (folder / name for name in names)
     patients = np.arange(24) // 3
     write_csv(folds, pd.read_csv(folds).assign(group=patients))
     options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
     with pytest.raises(InterruptedError):
-        train([part], index, folds, teachers, model, history, events, network="cnn", **options)
+        train([part], index, folds, teachers, depth, model, history, events, network="cnn", **options)
     # Fold 1 left out are 3, 4, 5, 15, 16 and 17 of 24 training photos; 4 validation photos stand behind these.
     labelled = [number for number in range(24) if number // 3 % 4 != 1]
     assert given["rows"].tolist() == [*labelled, 3, 4, 24 + 1, 24 + 4 + 5]
@@ -192,10 +210,10 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
 
 def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> None:
     kernel = fit(folder)
-    files = {name: folder / name for name in ("index.csv", "folds.csv", "history.csv")}
+    files = {name: folder / name for name in ("index.csv", "folds.csv", "depth.json", "history.csv")}
     command = [sys.executable, ROOT / "workflow/scripts/train.py", "--parts", folder / "train-0.npz"]
     for name, path in files.items():
-        command += [f"--{name.removesuffix('.csv')}", path]
+        command += [f"--{Path(name).stem}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
     command += ["--sharpness", "1", "--teachers", "--events", folder / "events.out.tfevents.again"]
     subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)

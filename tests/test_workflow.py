@@ -366,7 +366,7 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
         line = f"[ask misfit] error: {sample}: {message}"
         assert [line for line in said.splitlines() if "error:" in line] == [line] * 2  # when it happens and at the end
         found = {path.name for path in (project / "data/misfit").iterdir()}
-        assert found == {"source.zip", "index.csv", "quarantine.csv"}
+        assert found == {"source.zip", "index.csv", "quarantine.csv", "depth.json"}
         assert not (project / "results/misfit").exists()
 
 

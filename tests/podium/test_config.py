@@ -36,6 +36,15 @@ REFUSED = {
         lambda c: c["defaults"]["train"]["cnn"]["augment"].update(area=[1.2, 0.8]),
         "experiments.linear.train.cnn.augment.area: the least comes first, then the most",
     ),
+    "a range the wrong way round": (
+        lambda c: c["index"].update(range=[4095, 0]),
+        "config/competitions/pets.yaml: index.range: the least comes first, then the most",
+    ),
+    "a range and a percentile": (
+        lambda c: c["index"].update(range=[0, 4095], percentile=99.9),
+        "index.range and index.percentile: give one of them, and null for the other",
+    ),
+    "a fit that is none": (lambda c: c["preprocess"].update(fit="stretch"), "preprocess.fit: 'stretch' is not one of"),
     "one fold": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is not allowed"),
     "no seeds": (lambda c: c["defaults"]["train"].update(seeds=[]), "defaults.train.seeds: "),
     "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),

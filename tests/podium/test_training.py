@@ -23,7 +23,7 @@ from podium.networks import cnn, finetune
 SIZE, COUNT, EPOCHS = 32, 19, 5
 ONE_HOT = np.eye(4, dtype=np.float32)
 COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "learning_rate": 0.002}
-COMMON |= {"weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3, "patience": 0}
+COMMON |= {"fit": "crop", "weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3, "patience": 0}
 # Everything that is drawn at random is switched on.
 AUGMENT = UNVARIED | {"area": [0.3, 1.0], "aspect": 1.3, "shift": 0.1, "rotation": 0.1, "flip": True, "light": 0.4}
 AUGMENT |= {"colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "corruptions": ["plain", "noise-0.1"]}

@@ -32,6 +32,7 @@ rule index:
     output:
         index="data/{competition}/index.csv",
         quarantine="data/{competition}/quarantine.csv",
+        depth="data/{competition}/depth.json",
     log:
         "logs/{competition}/index.log",
     conda:
@@ -103,6 +104,7 @@ rule preprocess:
     """Decode, orient and resize one part's photos, once."""
     input:
         records="data/{competition}/records/{part}.tfrecord",
+        depth="data/{competition}/depth.json",
     output:
         pixels="data/{competition}/{size}px/{part}.npy",
     log:

@@ -13,6 +13,7 @@ rule train:
         index="data/{competition}/index.csv",
         folds=plan.folds,
         teachers=plan.teachers,
+        depth="data/{competition}/depth.json",
     output:
         model="results/{competition}/{experiment}/{fit}/model.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",

@@ -75,8 +75,8 @@ def _said(feature: Feature) -> str:
 
 def _said_bytes(value: bytes) -> str:
     try:
-        width, height, format = images.examine(value)
-        return f"{format} of {width} x {height}"
+        seen = images.examine(value)
+        return f"{seen.format} of {seen.width} x {seen.height}"
     except images.Unreadable:
         pass  # a text, then, or pixels
     if len(value) <= LONGEST and (text := value.decode(errors="replace")).isprintable() and "\ufffd" not in text:

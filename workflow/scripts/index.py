@@ -1,6 +1,7 @@
 """List every photo with its label, split and part; set aside the photos that cannot be read."""
 
 import hashlib
+import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from podium.archive import Archive
 from podium.step import BadInput, Output, Progress, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
+UNSEEN = images.Seen(0, 0, "", "", None)
 FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # more different numbers, of fewer photos each, are hardly classes
 MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # between the labels of a list; names have the others too
 FEWEST_LISTS, RECURRING = 3, 0.9  # the share of the parts of such lists that stand in others too
@@ -29,22 +31,31 @@ def index(
     source: Path,
     index: Output,
     quarantine: Output,
+    depth: Output,
     *,
     layout: dict[str, Any],
     strict: bool,
     shards: int,
+    max_megapixels: float,
+    range: list[float] | None,
+    percentile: float | None,
     threads: int,
 ) -> None:
     """List every photo with its label, split and part; set aside the photos that cannot be read.
 
     `layout` says how the archive is laid out: one of the keys of config/README.md and what stands under it.
-    A mismatch between tables and files raises BadInput, naming the row or the file; with `strict` off, rows
-    without a file are set aside and files without a row are left out.
+    A mismatch between tables and files raises BadInput, naming the row or the file, and so does a photo of more than
+    `max_megapixels`, or of a format whose package is not installed; with `strict` off, such photos and rows without a
+    file are set aside and files without a row are left out.
+
+    `depth` is a JSON file of the `range` of values that photos of more than 8 bits a pixel show: the least, black, and
+    the most, white; null leaves it to each photo. It is the setting of this name, or what lies within `percentile` of
+    the training photos' values, on both ends.
     """
     archive = Archive(source)
     photos = layouts.photos(archive, layout, strict=strict)
     _warn_of_labels(photos.label[photos.split == "train"], layout)
-    photos = _examine(layouts.reader(archive, layout), photos, threads)
+    photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():
@@ -54,6 +65,7 @@ def index(
     readable = readable.assign(part=_parts(readable.split, shards))
     write_csv(index, readable[INDEX_COLUMNS])
     write_csv(quarantine, unreadable.assign(reason=unreadable.reason.map(escaped))[QUARANTINE_COLUMNS])
+    depth.write_text(json.dumps({"range": _range(readable, range, percentile)}))
 
 
 def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
@@ -107,24 +119,67 @@ def _list_mark(labels: list[str]) -> str | None:
     return None
 
 
-def _examine(read: Callable[[str], bytes], photos: pd.DataFrame, threads: int) -> pd.DataFrame:
-    """Adds width, height, format and digest, or the reason why a file cannot be read."""
+def _examine(
+    read: Callable[[str], bytes], photos: pd.DataFrame, strict: bool, max_megapixels: float, threads: int
+) -> pd.DataFrame:
+    """Adds what `images.examine` finds and the digest, or the reason why a file cannot be read."""
     progress = Progress(len(photos), "photos")
 
-    def examine(file: str, reason: str) -> tuple[int, int, str, str, str]:
+    def examine(file: str, reason: str) -> tuple[Any, ...]:
         progress.update(1)
-        if reason:
-            return 0, 0, "", "", reason
         try:
-            data = read(file)
-            return *images.examine(data), hashlib.sha256(data).hexdigest(), ""
+            if not reason:
+                data = read(file)
+                return *images.examine(data, max_megapixels), hashlib.sha256(data).hexdigest(), ""
         except (images.Unreadable, BadInput) as error:
-            return 0, 0, "", "", str(error)
+            if strict and isinstance(error, images.Refused):
+                raise BadInput(f"{file}: {error} (`strict: false` sets such photos aside)") from None
+            reason = str(error)
+        return *UNSEEN, "", reason
 
     with progress, ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(examine, photos.file, photos.reason))
-    columns = ["width", "height", "format", "digest", "reason"]
+    columns = [*images.Seen._fields, "digest", "reason"]
     return photos.assign(**dict(zip(columns, zip(*found, strict=True), strict=True)))
+
+
+def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | None) -> list[float] | None:
+    """What `depth` says; warns where nothing is said and photos use little of what is shown."""
+    deep = photos[photos.depth.notna()]
+    if not len(deep):
+        for name, given in (("range", range), ("percentile", percentile)):
+            if given:
+                log.warning("WARNING: `index.%s` changes nothing: no photo has more than 8 bits a pixel", name)
+        return range
+    if percentile:
+        samples = [values.sample for values in deep.depth[deep.split == "train"]]
+        ends = np.percentile(np.concatenate(samples or [np.zeros(1)]), [100 - percentile, percentile])
+        least, most = map(float, ends)
+        if least == most:
+            raise BadInput(f"index.percentile: {percentile:g} % of the training photos' values are {least:g}")
+        log.info("values from %g to %g are shown: percentile %g of the training photos", least, most, percentile)
+        return [least, most]
+    if not range:
+        _warn_of_depth(deep)
+    return range
+
+
+def _warn_of_depth(deep: pd.DataFrame) -> None:
+    """Names the range of photos that use less than half of what is shown, or more, or have no common one."""
+    values = pd.DataFrame(list(deep.depth))
+    for kind, own in values[values.kind != ""].groupby("kind"):
+        least, most = own.least.min(), own.most.max()
+        black, white = own.black.min(), own.white.max()
+        if kind == "float" and most > 1:
+            shown = "each is scaled by its own largest value"
+        elif least < black or not black + (white - black) / 2 < most <= white:
+            shown = f"are scaled as if they held {black:.10g} to {white:.10g}"
+        else:
+            continue
+        say = f"`index.range: [{least:.10g}, {most:.10g}]`, or `index.percentile: 99.9`"
+        log.warning(
+            "WARNING: %d %s photos hold %.10g to %.10g, and %s: say %s", len(own), kind, least, most, shown, say
+        )
 
 
 def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
@@ -192,6 +247,13 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
             fate,
             own.file.iloc[0],
             own.reason.iloc[0],
+        )
+    if len(cut := readable[readable.note != ""]):
+        log.warning(
+            "WARNING: of %d photos only a part is used: see `note` in index.csv; the first is %s (%s)",
+            len(cut),
+            cut.file.iloc[0],
+            cut.note.iloc[0],
         )
     for split in ("validation", "test"):
         copies = readable[(readable.split == split) & readable.digest.isin(train.digest)]

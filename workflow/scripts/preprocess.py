@@ -1,5 +1,7 @@
 """Decode, orient and resize one part's photos, once."""
 
+import json
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,16 +18,20 @@ from podium.step import Output, Progress, run
 AHEAD = 64
 
 
-def preprocess(records: Path, pixels: Output, *, size: int, threads: int) -> None:
-    """Decode, orient and resize one part's photos to uint8 [n, size, size, 3], in the records' order."""
+def preprocess(records: Path, depth: Path, pixels: Output, *, size: int, fit: str, threads: int) -> None:
+    """Decode, orient and resize one part's photos to uint8 [n, size, size, 3], in the records' order.
+
+    `depth` says which range of values is shown; `fit` how a photo becomes a square: `crop`, `pad` or `squash`.
+    """
     count = tfrecords.count(records)
+    how = {"size": size, "fit": fit, **json.loads(depth.read_text())}
 
     def decoded() -> Iterator[NDArray[np.uint8]]:
         encoded = (record.image for record in tfrecords.read(records))
         with Progress(count, "photos") as progress, ThreadPoolExecutor(threads) as pool:
-            # A few photos at a time, so that memory stays flat.
+            # A few photos at a time, so that memory stays flat; `index` has let in large ones.
             while some := list(islice(encoded, AHEAD)):
-                yield from pool.map(lambda data: images.decode(data, size), some)
+                yield from pool.map(lambda data: images.decode(data, **how, megapixels=math.inf), some)
                 progress.update(len(some))
 
     store.write(pixels, (count, size, size, 3), decoded())

@@ -1,6 +1,7 @@
 """Fit one network, on all training photos or leaving one fold out."""
 
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ def train(
     index: Path,
     folds: Path,
     teachers: list[Path],
+    depth: Path,
     model: Output,
     history: Output,
     events: Output,
@@ -34,9 +36,10 @@ def train(
 ) -> None:
     """Fit one network, on all training photos or leaving one fold out.
 
-    `parts` are the training photos' pixels, or embeddings where the network is `head`; `options` are
-    the network's own settings. `history` is a table of how the fit went, `events` the same for TensorBoard. On a
-    CPU two fits of one seed are the same anyway; on a GPU with `deterministic` only.
+    `parts` are the training photos' pixels, or embeddings where the network is `head`; `depth` says which range of
+    values the photos show, for the saved model to keep; `options` are the network's own settings. `history` is a table
+    of how the fit went, `events` the same for TensorBoard. On a CPU two fits of one seed are the same anyway; on a GPU
+    with `deterministic` only.
 
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then hold their splits behind the training photos. Source: Lee, "Pseudo-label", 2013.
@@ -59,7 +62,7 @@ def train(
         groups = np.concatenate([groups, np.full(len(taught), -1)])
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(parts, rows, targets, groups, seed=seed + (fold or 0), resume=resume, **options)
-    save(fitted, labels, model)
+    save(fitted, labels, model, size=options["size"], fit=options["fit"], **json.loads(depth.read_text()))
     write_csv(history, progress)
     tensorboard.write(events, progress)
 

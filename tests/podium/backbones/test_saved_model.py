@@ -75,7 +75,7 @@ def test_it_trains_where_its_variables_do(tmp_path: Path) -> None:
 
 def test_a_model_on_it_keeps_the_weights_that_it_was_saved_with(tmp_path: Path) -> None:
     _, folder = exported(tmp_path)
-    model = for_any_size(built(folder, sides=[SIDE]), SIDE)
+    model = for_any_size(built(folder, sides=[SIDE]), SIDE, "crop")
     model.set_weights([each + 1 for each in model.get_weights()])
     save(model, ["cat"], tmp_path / "model.keras")
     np.testing.assert_allclose(load(tmp_path / "model.keras", folder)(PHOTOS), model(PHOTOS), rtol=1e-5)

@@ -13,7 +13,7 @@ from podium.networks import finetune, save
 SIZE, COUNT, CLASSES = 48, 16, 4
 ROWS, TARGETS = np.arange(COUNT), np.eye(CLASSES, dtype=np.float32)[np.arange(COUNT) % CLASSES]
 OPTIONS = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE, "sizes": [32], "epochs": 2}
-OPTIONS |= {"precision": "float32"}
+OPTIONS |= {"fit": "crop", "precision": "float32"}
 OPTIONS |= {"batch": 8, "learning_rate": 0.002, "weight_decay": 0.02, "label_smoothing": 0.1, "dropout": 0.2}
 OPTIONS |= {"patience": 0, "frozen": 30, "augment": UNVARIED | {"area": [0.3, 1.0], "rotation": 0.1, "light": 0.3}}
 

@@ -29,6 +29,7 @@ OPTIONS = {
     "weights": "imagenet",
     "precision": "float32",
     "size": 32,
+    "fit": "crop",
     "views": ["plain", "flip"],
     "penalties": [100.0, 10.0],
 }

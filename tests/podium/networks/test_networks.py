@@ -10,14 +10,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from conftest import ROOT, SUBJECTS, UNVARIED, photo
+from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 
-from podium import images, pixels, views
+from podium import images, networks, pixels, views
 from podium.networks import cnn, finetune, head, mlp, save
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
-CNN |= {"label_smoothing": 0.0, "dropout": 0.0, "patience": 0}
+CNN |= {"fit": "crop", "label_smoothing": 0.0, "dropout": 0.0, "patience": 0}
 AUGMENT = UNVARIED | {"area": [0.8, 1.2], "shift": 0.1, "rotation": 0.02, "flip": True}
 FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 40}
 FINETUNE |= {"augment": AUGMENT | {"area": [0.3, 1.0], "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}}
@@ -29,6 +29,7 @@ HEAD = {
     "weights": "imagenet",
     "precision": "float32",
     "size": SIZE,
+    "fit": "crop",
     "views": ["plain", "flip"],
     "penalties": [10.0],
 }
@@ -107,12 +108,19 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     np.testing.assert_allclose(model.predict(stored, verbose=0), found, atol=1e-4)
 
 
-def test_the_model_cuts_and_resizes_as_preprocess_does(parts: dict[str, Path], tmp_path: Path) -> None:
-    """A whole encoded photo through `preprocess`'s decoding and through the model: nearly the same probabilities."""
-    model, _ = head.fit([parts["head"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **HEAD)
-    data = photo("chelsea", 300, side=97)
-    whole = np.asarray(images.Image.open(images.io.BytesIO(data)))[None]
-    np.testing.assert_allclose(model(whole).numpy(), model(images.decode(data, SIZE)[None]).numpy(), atol=0.02)
+@pytest.mark.parametrize("sides", [(120, 76), (76, 120)], ids=["wide", "tall"])
+@pytest.mark.parametrize("fit", ["crop", "pad", "squash"])
+def test_the_model_makes_squares_as_preprocess_does(fit: str, sides: tuple[int, int]) -> None:
+    import keras
+
+    inputs = keras.Input((SIZE, SIZE, 3))
+    model = networks.for_any_size(keras.Model(inputs, keras.layers.Identity()(inputs)), SIZE, fit)
+    whole = subject("chelsea").resize(sides)
+    seen, data = model(np.asarray(whole)[None]).numpy()[0].astype(float), encoded(whole, "PNG")
+    # Where a bar begins the model resamples it with the photo.
+    assert np.abs(seen - images.decode(data, SIZE, fit)).mean() < 2
+    for other in {"crop", "pad", "squash"} - {fit}:
+        assert np.abs(seen - images.decode(data, SIZE, other)).mean() > 8
 
 
 TRAINED = {"cnn": CNN, "finetune": FINETUNE, "mlp": MLP}

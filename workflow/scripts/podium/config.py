@@ -27,7 +27,7 @@ CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
 LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
 EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
-DATA_BLOCKS = ("index", "split")
+DATA_BLOCKS = ("index", "split", "preprocess")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
 HANDED_IN = ("team", "day", "attempt")  # what a zip to hand in is named by
 KAGGLE = "kaggle:"
@@ -87,6 +87,7 @@ class Config:
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
+        _check_range(facts["index"], str(path))
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
             archives.insert(0, self._config["archive"])
@@ -234,6 +235,14 @@ def _check_submission(where: str, said: Settings) -> None:
 def _has_no_digest(archive: str | None) -> bool:
     """Whether the archive is a folder, or made by Podium itself."""
     return archive is not None and (archive.startswith("builtin:") or Path(archive).expanduser().is_dir())
+
+
+def _check_range(index: Settings, where: str) -> None:
+    """Raises ConfigError unless the range of values goes upwards and one key alone says it."""
+    if index["range"] and index["percentile"]:
+        raise ConfigError(f"{where}: index.range and index.percentile: give one of them, and null for the other")
+    if index["range"] and index["range"][0] >= index["range"][1]:
+        raise ConfigError(f"{where}: index.range: the least comes first, then the most")
 
 
 def _zip_names(said: Settings, where: str, places: dict[str, str]) -> tuple[str, str]:

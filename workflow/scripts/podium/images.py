@@ -1,46 +1,114 @@
 """Encoded photos to upright RGB pixels, with Pillow. No TensorFlow."""
 
+import importlib
 import io
-import warnings
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from podium import dicom
 
 Image.init()
+Image.MAX_IMAGE_PIXELS = None  # `_open` has a limit of its own, which a setting raises
 # What a competition may bring; Pillow's other readers run programs or read from elsewhere.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"}
+# What else is read where these packages are installed.
+EXTRAS = {"HEIF": "pillow-heif", "DICOM": "pydicom python-gdcm"}
+SUFFIXES |= {".heic", ".heif", ".dcm"}
 
+MEGAPIXELS = 179.0  # more may be an attack, says Pillow
+LARGE = 50e6  # photos of more pixels are decoded one at a time, so that memory stays bounded
+SAMPLED = 500  # values of a photo
+GREY = (128, 128, 128)  # what pads: the middle, near the mean of photos, so that networks see next to nothing there
+JPEG, END_OF_JPEG = {"JPEG", "MPO"}, b"\xff\xd9"
 ORIENTATION, FIRST_SIDEWAYS = 0x0112, 5  # the EXIF tag, and the first of its values that lie on their side
+
+_one_large = threading.Lock()
 
 
 class Unreadable(ValueError):
     """A file that cannot be decoded; the message says why."""
 
 
-def examine(data: bytes) -> tuple[int, int, str]:
-    """Upright width and height in pixels, and format, of a photo that decodes to its end. Raises Unreadable."""
-    image = _open(data)
-    size, is_jpeg = image.size, image.format in {"JPEG", "MPO"}
-    image.draft("L", (1, 1))  # a JPEG decoded to an eighth is read to its last byte at half the cost
-    upright = _upright(image)
-    if is_jpeg:
-        width, height = size[::-1] if image.getexif().get(ORIENTATION, 1) >= FIRST_SIDEWAYS else size
-    else:
-        width, height = upright.size
-    return width, height, str(image.format)
+class Refused(Unreadable):
+    """A file that a setting or a package would make readable; the message says which."""
 
 
-def decode(data: bytes, size: int) -> NDArray[np.uint8]:
-    """Pixels uint8 [size, size, 3]: upright, RGB, the largest central square, resampled bicubically.
+class Values(NamedTuple):
+    """What a photo of more than 8 bits a pixel holds."""
 
-    Transparent parts become white. Raises Unreadable.
+    kind: str  # `16-bit`, `32-bit`, `float` or `DICOM`; empty where the file says itself how it is shown
+    black: float  # what is shown so where no range is given
+    white: float
+    least: float
+    most: float
+    sample: NDArray[np.float64]  # [SAMPLED], drawn evenly
+
+
+class Seen(NamedTuple):
+    """What `examine` finds: upright sides in pixels, Pillow's name of the format, and what is not as it should be."""
+
+    width: int
+    height: int
+    format: str
+    note: str  # why only a part of the photo is used; empty where all of it is
+    depth: Values | None  # None for 8 bits
+
+
+class _Loaded(NamedTuple):
+    image: ImageFile.ImageFile
+    size: tuple[int, int]  # of the whole photo, as it is stored
+    note: str
+
+
+def examine(data: bytes, megapixels: float = MEGAPIXELS) -> Seen:
+    """What a photo is, found by decoding it to its end.
+
+    Of a photo that is cut off or damaged what comes before counts. Raises Unreadable where that is nothing, and Refused
+    where it takes a package that is not installed, or more than `megapixels` in memory.
     """
-    image = _open(data)
+    # A JPEG decoded to an eighth is read to its last byte at half the cost.
+    with _loaded(data, "L", 1, megapixels) as (image, size, note):
+        sideways = image.getexif().get(ORIENTATION, 1) >= FIRST_SIDEWAYS
+        values = _values(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        width, height = (size[::-1] if sideways else size) if image.format in JPEG else image.size
+        if header := image.info.get(dicom.HEADER):
+            _rgb(image)  # what `decode` will do, since the header may be wrong
+        return Seen(width, height, str(image.format), note or (dicom.note(header) if header else ""), values)
+
+
+def decode(
+    data: bytes,
+    size: int,
+    fit: str = "crop",
+    range: Sequence[float] | None = None,
+    megapixels: float = MEGAPIXELS,
+) -> NDArray[np.uint8]:
+    """Pixels uint8 [size, size, 3]: upright, RGB, resampled bicubically.
+
+    `fit` makes a square of the photo: `crop` takes the largest central one, `pad` adds grey bars, `squash` changes its
+    proportions. `range` are the values that are shown black and white in photos of more than 8 bits a pixel; without it
+    65,535 is white, of floats the larger of 1 and the photo's largest value, and DICOM files say it themselves.
+    Transparent parts become white. Raises as `examine` does.
+    """
     # A JPEG much larger than asked is decoded at a half, a quarter or an eighth.
-    image.draft("RGB", (2 * size, 2 * size))
-    return np.asarray(ImageOps.fit(_rgb(_upright(image)), (size, size), Image.Resampling.BICUBIC))
+    with _loaded(data, "RGB", 2 * size, megapixels) as (image, *_):
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = _rgb(image, range)
+        if fit == "pad":
+            return np.asarray(_padded(rgb, size))
+        squash = fit == "squash"
+        method = Image.Resampling.BICUBIC
+        return np.asarray(rgb.resize((size, size), method) if squash else ImageOps.fit(rgb, (size, size), method))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -50,33 +118,130 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
-def _open(data: bytes) -> Image.Image:
+@contextmanager
+def _loaded(data: bytes, mode: str, side: int, megapixels: float) -> Iterator[_Loaded]:
+    """The photo with its pixels, a JPEG perhaps smaller but no smaller than `side`."""
+    image = _open(data)
+    size = image.size
+    image.draft(mode, (side, side))
+    # A progressive JPEG is kept whole while it is decoded, however small it comes out.
+    pixels = prod(size if image.info.get("progressive") else image.size)
+    if pixels > megapixels * 1e6:
+        found = f"{size[0]} x {size[1]} pixels are {prod(size) / 1e6:,.0f} megapixels"
+        memory = f"about {pixels * (32 if _is_deep(image) else 8) / 1e9:.0f} GB of memory"
+        raise Refused(f"{found}, more than `index.max_megapixels: {megapixels:g}` lets in; it takes {memory}")
+    with _one_large if pixels > LARGE else nullcontext():
+        try:
+            image.load()
+            note = ""
+        except Exception as error:  # a decoder may raise anything on broken bytes
+            note = _said(error)
+            image = _salvaged(image, data, (mode, (side, side)), note)
+        try:
+            yield _Loaded(image, size, note)
+        except Exception as error:  # as may what reads its metadata
+            raise Unreadable(_said(error)) from error
+
+
+def _open(data: bytes) -> ImageFile.ImageFile:
+    """The photo, its pixels not decoded yet."""
     if not data:
         raise Unreadable("the file is empty")
+    extra = _extra(data)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+        if extra == "HEIF":
+            importlib.import_module("pillow_heif").register_heif_opener()
+        return Image.open(io.BytesIO(data), formats=(extra,) if extra else FORMATS)
+    except ImportError:
+        raise Refused(f"{extra} files need a package: {sys.executable} -m pip install {EXTRAS[extra]}") from None
     except UnidentifiedImageError:
         raise Unreadable("not an image") from None
     except Exception as error:  # a decoder may raise anything on broken bytes
-        raise Unreadable(str(error)) from error
+        raise Unreadable(_said(error)) from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _extra(data: bytes) -> str:
+    """The one of EXTRAS that a file begins like, if any."""
+    if data[128:132] == b"DICM":
+        return "DICOM"
+    brands = data[8 : int.from_bytes(data[:4])] if data[4:8] == b"ftyp" else b""  # ISO/IEC 14496-12, the first box
+    is_heif = any(brand in brands for brand in (b"hei", b"hev", b"mif1", b"msf1")) and b"avi" not in brands
+    return "HEIF" if is_heif else ""
+
+
+def _salvaged(
+    image: ImageFile.ImageFile, data: bytes, draft: tuple[str, tuple[int, int]], fault: str
+) -> ImageFile.ImageFile:
+    """What could be decoded before the fault; raises Unreadable where that shows nothing.
+
+    As Pillow's LOAD_TRUNCATED_IMAGES, but for one photo alone, whatever other threads decode. What is missing of a
+    JPEG is grey, of others black.
+    """
     try:
+        if image.format in JPEG:
+            image = _open(data + END_OF_JPEG)
+            image.draft(*draft)
+        else:
+            image.tile = []  # nothing more to decode: what has been is the picture
         image.load()
-        return ImageOps.exif_transpose(image)
-    except Exception as error:  # a decoder may raise anything on broken bytes
-        raise Unreadable(str(error) or type(error).__name__) from error
+        shows = np.ptp(np.asarray(image).reshape(prod(image.size), -1), axis=0).any()
+    except Exception:  # still not decoded: the first fault says why
+        shows = False
+    if not shows:
+        raise Unreadable(fault)
+    return image
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):  # more than 8 bits a pixel: Pillow's own conversion would clip, not scale
-        values = np.nan_to_num(np.asarray(image, np.float64))
-        full = 65535 if image.mode.startswith("I") else max(1.0, values.max())
-        image = Image.fromarray((np.clip(values / full, 0, 1) * 255).round().astype(np.uint8))
+def _said(error: Exception) -> str:
+    """In one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _padded(image: Image.Image, side: int) -> Image.Image:
+    width, height = (max(1, round(each * side / max(image.size))) for each in image.size)
+    padded = Image.new("RGB", (side, side), GREY)
+    padded.paste(image.resize((width, height), Image.Resampling.BICUBIC), ((side - width) // 2, (side - height) // 2))
+    return padded
+
+
+def _is_deep(image: Image.Image) -> bool:
+    """More than 8 bits a pixel: Pillow's own conversion would clip, not scale."""
+    return image.mode.startswith(("I", "F"))
+
+
+def _values(image: Image.Image) -> Values | None:
+    """None of 8 bits a pixel, and where no value is a number."""
+    values = np.asarray(image, np.float64) if _is_deep(image) else np.zeros(0)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    sample = values[np.random.default_rng(0).integers(0, len(values), SAMPLED)]
+    kind = {"I": "32-bit", "F": "float"}.get(image.mode, "16-bit")
+    if header := image.info.get(dicom.HEADER):
+        kind = "" if dicom.says_how(header) else "DICOM"
+    return Values(kind, *_own_range(image, values), float(values.min()), float(values.max()), sample)
+
+
+def _own_range(image: Image.Image, values: NDArray[np.float64]) -> tuple[float, float]:
+    """What is black and what is white where nobody says it."""
+    if header := image.info.get(dicom.HEADER):
+        return dicom.full_range(header)
+    return 0.0, float(values.max(initial=1.0, where=np.isfinite(values))) if image.mode == "F" else 65535.0
+
+
+def _rgb(image: Image.Image, range: Sequence[float] | None = None) -> Image.Image:
+    if _is_deep(image):
+        image = _grey(image, range)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _grey(image: Image.Image, range: Sequence[float] | None) -> Image.Image:
+    values, header = np.asarray(image, np.float64), image.info.get(dicom.HEADER)
+    if header and range is None:
+        values, range = dicom.shown(header, values)
+    least, most = range or _own_range(image, values)
+    grey = (np.clip((np.nan_to_num(values) - least) / (most - least), 0, 1) * 255).round().astype(np.uint8)
+    return Image.fromarray(255 - grey if header and dicom.is_negative(header) else grey)

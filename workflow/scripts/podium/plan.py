@@ -56,7 +56,7 @@ class Plan:
             "index": lambda: {"layout": layout, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"part": wildcards.part, "layout": layout},
-            "preprocess": lambda: {"size": int(wildcards.size)},
+            "preprocess": lambda: {"size": int(wildcards.size), **facts["preprocess"]},
             "embed": lambda: {
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
@@ -284,7 +284,8 @@ class Plan:
         return {
             **{key: value for key, value in settings.items() if key not in unused},
             "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
-            "split": facts["split"],
+            "index": {key: value for key, value in facts["index"].items() if key != "shards"},
+            **{block: facts[block] for block in ("split", "preprocess")},
             "device": {key: self._config.device[key] for key in ("precision", "deterministic", "gpus")},
             **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),
         }
@@ -339,6 +340,7 @@ class Plan:
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
+        options["fit"] = self._config.facts(wildcards.competition)["preprocess"]["fit"]
         options["precision"] = self._config.device["precision"]
         if network not in EMBEDDED:
             options["gpus"] = gpus = self._config.device["gpus"]

@@ -29,6 +29,7 @@ def fit(
     *,
     seed: int,
     resume: Path,
+    fit: str,
     precision: str,
     augment: dict[str, Any],
     gpus: int = 1,
@@ -46,4 +47,4 @@ def fit(
         build, shown.feed(), labels, groups, settings, seed=seed, precision=precision, gpus=gpus, resume=resume
     )
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
-    return for_any_size(keras.Model(trained.input, probabilities(trained.output)), photos.size), history
+    return for_any_size(keras.Model(trained.input, probabilities(trained.output)), photos.size, fit), history

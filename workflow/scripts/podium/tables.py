@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-INDEX_COLUMNS = ["id", "file", "label", "split", "part", "width", "height", "format", "digest", "group"]
+INDEX_COLUMNS = ["id", "file", "label", "split", "part", "width", "height", "format", "digest", "group", "note"]
 QUARANTINE_COLUMNS = ["id", "file", "label", "split", "reason"]
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     """One of our own tables; text stays text, however much it looks like a number or a missing value."""
-    text = dict.fromkeys(["id", "file", "label", "split", "part", "format", "digest", "reason", "predicted"], str)
+    columns = ["id", "file", "label", "split", "part", "format", "digest", "note", "reason", "predicted"]
+    text = dict.fromkeys(columns, str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
 
 

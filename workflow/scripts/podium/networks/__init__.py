@@ -12,10 +12,11 @@ import json
 import re
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from podium.archive import write_zip
 from podium.backbones import refusal
+from podium.images import GREY
 from podium.step import BadInput, log
 
 if TYPE_CHECKING:
@@ -24,21 +25,29 @@ if TYPE_CHECKING:
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}  # of a `.keras` file
 
 
-def for_any_size(network: "keras.Model", size: int) -> "keras.Model":
-    """The network behind the same square cut and bicubic resize as `preprocess`: uint8 [n, h, w, 3] -> its output."""
+def for_any_size(network: "keras.Model", size: int, fit: str) -> "keras.Model":
+    """The network behind what `preprocess` does to make a square of a photo: uint8 [n, h, w, 3] -> its output."""
     import keras
 
     inputs = keras.Input((None, None, 3), dtype="uint8", name="photo")
     resize = keras.layers.Resizing(
-        size, size, interpolation="bicubic", antialias=True, crop_to_aspect_ratio=True, name="resize"
+        size,
+        size,
+        interpolation="bicubic",
+        antialias=True,
+        crop_to_aspect_ratio=fit == "crop",
+        pad_to_aspect_ratio=fit == "pad",
+        fill_value=GREY[0],
+        name="resize",
     )
     # Resizing's call has `training=True` as its default, which would spread to batch norm and dropout.
     return keras.Model(inputs, network(resize(inputs, training=False)))
 
 
-def save(model: "keras.Model", classes: list[str], path: Path) -> None:
-    """Writes a `.keras` file whose bytes depend on the model alone; its `metadata.json` names the classes.
+def save(model: "keras.Model", classes: list[str], path: Path, **decoding: Any) -> None:
+    """Writes a `.keras` file whose bytes depend on the model alone.
 
+    Its `metadata.json` names the classes and keeps `decoding`, what `images.decode` took besides the photos' bytes.
     Keras itself writes the time, and the addresses of shared objects in memory.
     """
     model.save(path)
@@ -46,7 +55,7 @@ def save(model: "keras.Model", classes: list[str], path: Path) -> None:
         members = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(members["metadata.json"])
     members["metadata.json"] = json.dumps(
-        {**metadata, "date_saved": "1980-01-01@00:00:00", "classes": classes}
+        {**metadata, "date_saved": "1980-01-01@00:00:00", "classes": classes, "decoding": decoding}
     ).encode()
     numbers: dict[bytes, int] = {}
 
@@ -115,9 +124,20 @@ def check_classes(model: Path, labels: list[str], index: Path) -> None:
 
 def saved_classes(path: Path) -> list[str]:
     """The classes that `save` wrote into a model, read without TensorFlow; raises BadInput where there are none."""
+    return _saved(path, "classes", "names its classes")
+
+
+def saved_decoding(path: Path) -> dict[str, Any]:
+    """How new photos are decoded for a saved model, as `images.decode(data, **decoding)` takes it: `size`, `fit` and
+    `range`. Read without TensorFlow; raises BadInput where the model does not say it.
+    """
+    return _saved(path, "decoding", "says how its photos are decoded")
+
+
+def _saved(path: Path, key: str, what: str) -> Any:
     _check_members(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("metadata.json"))["classes"]
+            return json.loads(archive.read("metadata.json"))[key]
     except (KeyError, ValueError):
-        raise BadInput(f"{path}: not a model that names its classes") from None
+        raise BadInput(f"{path}: not a model that {what}") from None

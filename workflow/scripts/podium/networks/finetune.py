@@ -33,6 +33,7 @@ def fit(
     backbone: str,
     weights: str,
     size: int,
+    fit: str,
     precision: str,
     sizes: list[int],
     dropout: float,
@@ -63,7 +64,7 @@ def fit(
         resume=resume,
     )
     finished = _finished(trained, pretrained(policy=device.policy(precision)), count)
-    return for_any_size(finished, size), history
+    return for_any_size(finished, size, fit), history
 
 
 def _network(pretrained: keras.Model, count: int, frozen: int, dropout: float) -> keras.Model:

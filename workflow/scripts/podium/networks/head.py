@@ -41,6 +41,7 @@ def fit(
     backbone: str,
     weights: str,
     size: int,
+    fit: str,
     precision: str,
     views: list[str],
     penalties: list[float],
@@ -64,7 +65,7 @@ def fit(
     full_bias = np.full(count, bias.min() - ABSENT, np.float32)
     full_kernel[:, classes] = kernel / deviation[:, None]
     full_bias[classes] = bias - (mean / deviation) @ kernel
-    return _model(backbone, weights, precision, size, full_kernel, full_bias), history
+    return for_any_size(_model(backbone, weights, precision, size, full_kernel, full_bias), size, fit), history
 
 
 def predict(
@@ -131,7 +132,7 @@ def _model(backbone: str, weights: str, precision: str, size: int, kernel: Float
 
     frozen = backbones.build(backbone, weights, policy=device.policy(precision), sides=[size])
     head = keras.layers.Dense(len(bias), activation="softmax", name=LAYER)
-    model = for_any_size(keras.Model(frozen.input, head(frozen.output)), size)
+    model = keras.Model(frozen.input, head(frozen.output))
     head.set_weights([kernel, bias])
     return model
 
