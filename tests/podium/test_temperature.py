@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from podium.temperature import fitted, matched, scaled
+from podium.temperature import as_sure, fitted, scaled
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -28,14 +28,14 @@ def test_a_fitted_temperature_stays_in_its_range_and_is_1_without_photos() -> No
     assert fitted(softmax(LOGITS[:0]), right[:0]) == 1
 
 
-def test_a_mean_is_matched_to_how_sure_its_parts_are() -> None:
+def test_a_mean_becomes_as_sure_as_its_parts_and_stays_where_it_is_surer() -> None:
     random = np.random.default_rng(1)
     parts = [softmax(LOGITS + 2 * random.normal(size=LOGITS.shape)) for _ in range(4)]
     mean = np.mean(parts, axis=0)
-    sure = np.mean([part.max(1).mean() for part in parts])
-    assert mean.max(1).mean() < sure - 0.1
-    temperature = matched(mean, parts)
-    assert temperature < 1
+    sure = np.mean([scaled(part, 1.4).max(1).mean() for part in parts])
+    assert scaled(mean, 1.4).max(1).mean() < sure - 0.05
+    temperature = as_sure(mean, parts, 1.4)
+    assert temperature < 1.2
     assert scaled(mean, temperature).max(1).mean() == pytest.approx(sure, abs=1e-4)
-    # One part alone is as sure as itself.
-    assert matched(parts[0], parts[:1]) == pytest.approx(1, abs=1e-2)
+    assert as_sure(parts[0], parts[:1], 1.4) == 1.4
+    assert as_sure(softmax(3 * LOGITS), [softmax(LOGITS), softmax(LOGITS)], 0.7) == 0.7

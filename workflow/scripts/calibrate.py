@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from podium.scores import calibration_error, log_losses
 from podium.step import Output, log, run
 from podium.tables import Predictions, mean, read_csv
-from podium.temperature import fitted, matched, scaled
+from podium.temperature import as_sure, fitted, scaled
 from podium.yardsticks import Yardstick, judge, yardsticks
 
 PARTS = 5
@@ -35,9 +35,9 @@ def calibrate(
 
     `fits` are the predictions of each fit, seed by seed, `one_view` theirs of photos that judge from one view alone;
     an ensemble has neither. A temperature goes to the kind of prediction that it was fitted on. Where the folds judge,
-    what is judged is the mean of one fold's fits, and a test photo's row the mean of all folds': it gets the
-    temperature that makes it as sure, on average, as the folds' own calibrated predictions of the test photos. `fits`
-    and `one_view` give the temperatures of one fit by itself.
+    what is judged is the mean of one fold's fits, and a test photo's row the mean of all folds': its temperature is
+    lowered until these rows are as sure, on average, as the folds' own predictions of the test photos once calibrated.
+    `fits` and `one_view` give the temperatures of one fit by itself.
 
     The yardstick photos themselves get temperatures fitted on others of them, so that figures on them stay honest;
     where that does not lower their log loss the temperature stays 1, and so it does where no photo judges. Rows of
@@ -73,7 +73,7 @@ def _calibrated(
     log.info(why := _why(yardstick.name.replace("_", " "), temperature, figures))
     test_temperature = temperature
     if yardstick.name == "out_of_fold" and fits:
-        test_temperature = _as_sure(before, fits, seeds, temperature, photos)
+        test_temperature = _of_means(before, fits, seeds, temperature, photos)
     read = pd.MultiIndex.from_frame(before.keys).isin(pd.MultiIndex.from_frame(photos[["split", "id"]]))
     after[read] = scaled(before.probabilities[read], test_temperature)
     if yardstick.name == "validation":
@@ -100,17 +100,17 @@ def _crossfitted(before: Floats, truth: Ints, parts: Ints) -> tuple[float, Float
     return 1.0, before
 
 
-def _as_sure(
+def _of_means(
     before: Predictions, fits: list[Predictions], seeds: int, temperature: float, photos: pd.DataFrame
 ) -> float:
     """The temperature of the test photos, whose rows are the mean of folds that have this one."""
     folds, tests = len(fits) // seeds, [table.of("test") for table in fits]
     keys = tests[0].keys
     each = [mean(tests[fold::folds], photos).at(keys).probabilities for fold in range(folds)]
-    found = matched(before.at(keys).probabilities, [scaled(one, temperature) for one in each])
+    found = as_sure(before.at(keys).probabilities, each, temperature)
     log.info(
-        "test photos, the mean of %d folds' fits: divided the logits by %.3f, at which the mean is as sure of them, on "
-        "average, as these fits are once calibrated",
+        "test photos, the mean of %d folds' fits: divided the logits by %.3f, at which the mean is at least as sure of "
+        "them, on average, as these fits are once calibrated",
         folds,
         found,
     )

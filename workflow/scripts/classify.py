@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -109,13 +110,28 @@ def _experiment(folder: Path, photos: Photos) -> tuple[list[str], Floats]:
 
 def _mean(model: Path, photos: Photos, views: list[str], temperature: float = 1.0) -> Floats:
     """What a model of this temperature gives at temperature 1, averaged over the views."""
-    from podium import training
-    from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
+    with _silenced():
+        from podium import device, training
+        from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 
+        device.gpus()
     network, stored = training.load(model), pixels.Pixels([photos.stored(saved_size(model))])
     rows = np.arange(len(stored))
     each = [scaled(training.average(network, stored, rows, [view]), 1 / temperature) for view in views]
     return np.mean(each, axis=0)
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """What TensorFlow says as it starts goes nowhere; its environment variable does not stop all of it."""
+    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        os.close(nowhere)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 
 from podium.scores import log_losses
 
-RANGE = (0.2, 5.0)
+RANGE, LESS = (0.2, 5.0), 5.0  # a mean has at least so small a part of its parts' temperature
 
 Floats = NDArray[np.float32]
 
@@ -37,16 +37,18 @@ def fitted(probabilities: Floats, truth: NDArray[np.int64]) -> float:
     return float(np.exp(found.x))
 
 
-def matched(mean: Floats, each: Sequence[Floats]) -> float:
-    """The temperature, 0.2 to 5, that makes a mean as sure of its photos, on average, as what it is the mean of.
+def as_sure(mean: Floats, each: Sequence[Floats], temperature: float) -> float:
+    """The temperature of a mean whose parts have this one: the same, or less until it is as sure as they are.
 
-    A mean of calibrated probabilities is less sure than these are, though it is right at least as often. Source:
-    Wu and Gales, "Should ensemble members be calibrated?", 2021.
+    A mean is right at least as often as its parts, so it should be at least as sure, on average; where they disagree it
+    is less so. Source: Wu and Gales, "Should ensemble members be calibrated?", 2021.
     """
-    sure = np.mean([one.max(1).mean() for one in each])
+    sure = np.mean([scaled(one, temperature).max(1).mean() for one in each])
+    if scaled(mean, temperature).max(1).mean() >= sure:
+        return temperature
     found = minimize_scalar(
         lambda power: (scaled(mean, float(np.exp(power))).max(1).mean() - sure) ** 2,
-        bounds=tuple(np.log(RANGE)),
+        bounds=(np.log(temperature / LESS), np.log(temperature)),
         method="bounded",
     )
     return float(np.exp(found.x))
