@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from calibrate import calibrate
-from podium.scores import calibration_error
-from podium.tables import Predictions, write_csv
+from podium.scores import calibration_error, log_losses
+from podium.tables import Predictions, mean, write_csv
+from podium.temperature import scaled
 from podium.yardsticks import judge
 
 LABELS = ["NA", "a,b", "c", "d"]
@@ -36,12 +38,27 @@ def made(seed: int, counts: dict[str, int], **temperatures: float) -> tuple[pd.D
     return index, Predictions(index[["split", "id"]], LABELS, sure.astype(np.float32))
 
 
-def calibrated(folder: Path, index: pd.DataFrame, given: Predictions) -> tuple[Predictions, dict[str, Any]]:
+def calibrated(
+    folder: Path,
+    index: pd.DataFrame,
+    given: Predictions,
+    fits: tuple[Predictions, ...] = (),
+    one_view: tuple[Predictions, ...] = (),
+    seeds: int = 1,
+) -> tuple[Predictions, dict[str, Any]]:
+    """Without fits as of an ensemble; they come seed by seed."""
     write_csv(folder / "index.csv", index)
     given.write(folder / "pooled.csv")
-    paths = [folder / name for name in ("pooled.csv", "index.csv", "predictions.csv", "calibration.json")]
-    calibrate(*paths)
-    return Predictions.read(paths[2]), json.loads(paths[3].read_text())
+    paths: dict[str, list[Path]] = {"predictions": [], "one_view": []}
+    for (name, files), tables in zip(paths.items(), (fits, one_view), strict=True):
+        for number, table in enumerate(tables):
+            files.append(folder / f"fit{number}/{name}.csv")
+            files[-1].parent.mkdir(exist_ok=True)
+            table.write(files[-1])
+    outputs = folder / "predictions.csv", folder / "calibration.json"
+    settings = {"seeds": list(range(seeds)), "views": ["plain", "flip"]}
+    calibrate(folder / "pooled.csv", *paths.values(), folder / "index.csv", *outputs, **settings)
+    return Predictions.read(outputs[0]), json.loads(outputs[1].read_text())
 
 
 def slow_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -122,10 +139,129 @@ def test_where_no_photo_judges_all_stays_as_it_is(tmp_path: Path, caplog: pytest
     index, given = made(4, {"train": 300, "test": 300}, train=3, test=3)
     given = given.of("test")
     found, said = calibrated(tmp_path, index, given)
-    assert said == {"yardstick": None, "photos": 0, "temperature": 1.0}
+    why = "left as they are: no photo judges this experiment"
+    scales = dict.fromkeys(("temperature", "test_temperature", "fit_temperature", "model_temperature"), 1.0)
+    assert said == {"yardstick": None, "photos": 0, "why": why, **scales, "fits": [], "views": ["plain", "flip"]}
     assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "pooled.csv").read_bytes()
     np.testing.assert_array_equal(found.probabilities, given.probabilities)
-    assert caplog.messages == ["no photo judges this experiment, so its probabilities stay as they are"]
+    assert caplog.messages == [why]
+
+
+def folds(seed: int, count: int, sure: float, noise: float = 1.5) -> tuple[pd.DataFrame, list[Predictions]]:
+    """An index, and what five folds' fits predict, each `sure` times as sure as it may be, with errors of its own.
+
+    Only what a fit sees of a photo, its fair logits and an error, says how likely each label is.
+    """
+    random = np.random.default_rng(seed)
+    rows = [(split, f"{number}.jpg", f"{split}{number}") for split in ("train", "test") for number in range(count)]
+    index = pd.DataFrame(rows, columns=["split", "id", "digest"])
+    truth = random.integers(0, 4, 2 * count)
+    index["label"] = np.array(LABELS)[truth]
+    # Evidence of strength e: logits e * one-hot + sqrt(e) * noise are the exact log posterior of a uniform prior.
+    shared = 1.0 * np.eye(4)[truth] + random.normal(size=(2 * count, 4))
+    tables, keys = [], index[["split", "id"]]
+    for fold in range(5):
+        own = noise * np.eye(4)[truth] + np.sqrt(noise) * random.normal(size=(2 * count, 4))
+        seen = ((index.split == "test") | (index.index % 5 == fold)).to_numpy()
+        probabilities = softmax(sure * (shared + own))[seen].astype(np.float32)
+        tables.append(Predictions(keys[seen].reset_index(drop=True), LABELS, probabilities))
+    return index, tables
+
+
+@pytest.mark.parametrize("sure", [0.6, 1.0, 2.5])
+def test_a_mean_of_folds_gets_its_own_temperature_not_that_of_one_fold(tmp_path: Path, sure: float) -> None:
+    """A mean is right more often and less sure: on labelled test photos the folds' own temperature is too careful."""
+    index, tables = folds(5, 2000, sure)
+    given = mean(tables, index)
+    found, said = calibrated(tmp_path, index, given, tuple(tables))
+    assert said["temperature"] == pytest.approx(sure, rel=0.07)
+    assert said["test_temperature"] < 0.9 * said["temperature"]
+    assert said["fit_temperature"] == pytest.approx(said["temperature"], rel=1e-3)  # of one seed they are the same
+    rows = (index.split == "test").to_numpy()
+    truth, own = index.label[rows].map(LABELS.index).to_numpy(), given.probabilities[rows]
+    np.testing.assert_allclose(found.probabilities[rows], scaled(own, said["test_temperature"]), atol=1e-6)
+    np.testing.assert_array_equal(found.probabilities.argmax(1), given.probabilities.argmax(1))
+    for measure in (calibration_error, lambda *given: log_losses(*given).mean()):
+        assert measure(truth, found.probabilities[rows]) < measure(truth, scaled(own, said["temperature"]))
+
+
+def test_a_held_out_fold_s_temperature_goes_to_the_fits_of_all_photos_as_it_is(tmp_path: Path) -> None:
+    index, given = made(6, {"train": 400, "test": 100}, train=2, test=2)
+    held, rest = given.of("train"), given.of("test")
+    index.loc[:99, "label"] = LABELS[0]
+    some = pd.concat([held.keys[100:], rest.keys], ignore_index=True)
+    found, said = calibrated(tmp_path, index, given.at(some), (rest, held.at(held.keys[100:].reset_index(drop=True))))
+    assert said["yardstick"] == "held_out"
+    assert said["test_temperature"] == said["temperature"] == pytest.approx(2, rel=0.25)
+    assert said["fits"] == ["fit0"]
+    np.testing.assert_allclose(found.of("test").probabilities, scaled(rest.probabilities, said["temperature"]), 1e-6)
+
+
+def test_where_a_validation_table_judges_out_of_fold_rows_get_a_temperature_of_their_own_kind(tmp_path: Path) -> None:
+    index, given = made(7, {"train": 1000, "validation": 1000, "test": 300}, train=3, validation=1.7, test=1.7)
+    found, said = calibrated(tmp_path, index, given)
+    assert said["test_temperature"] == said["temperature"] == pytest.approx(1.7, rel=0.1)
+    train = (index.split == "train").to_numpy()
+    truth = index.label[train].map(LABELS.index).to_numpy()
+    as_the_others = scaled(given.probabilities[train], said["temperature"])
+    assert calibration_error(truth, found.probabilities[train]) < calibration_error(truth, as_the_others) / 1.5
+    assert log_losses(truth, found.probabilities[train]).mean() < log_losses(truth, as_the_others).mean() - 0.02
+
+
+@pytest.mark.parametrize("judge", ["train", "validation"])
+def test_one_fit_and_one_view_of_it_have_temperatures_of_their_own(tmp_path: Path, judge: str) -> None:
+    """Two seeds, whose mean is less sure than each; from one view alone a fit is surer still."""
+    index, given = made(8, {judge: 1500, "test": 50}, **{judge: 1.3, "test": 1.3})
+    _, alone = made(8, {judge: 1500, "test": 50}, **{judge: 2.0, "test": 2.0})
+    _, one_view = made(8, {judge: 1500, "test": 50}, **{judge: 3.0, "test": 3.0})
+    _, said = calibrated(tmp_path, index, given, (alone, alone), (one_view.of(judge), one_view.of(judge)), seeds=2)
+    found = [said[f"{name}temperature"] for name in ("", "fit_", "model_")]
+    assert found == pytest.approx([1.3, 2.0, 3.0], rel=0.1)
+
+
+def test_rows_of_photos_that_could_not_be_read_stay_as_they_are(tmp_path: Path) -> None:
+    index, given = made(9, {"train": 300, "test": 20}, train=2, test=2)
+    found, _ = calibrated(tmp_path, index[:310], given)
+    np.testing.assert_array_equal(found.probabilities[310:], given.probabilities[310:])
+    assert (found.probabilities[300:310] != given.probabilities[300:310]).all()
+
+
+@pytest.mark.parametrize(
+    ("temperature", "said"),
+    [
+        (
+            2.0,
+            r"^probabilities were too sure: divided the logits by 2\.\d{3}; out of fold, log loss 1\.\d{4} -> 0\.\d{4}",
+        ),
+        (
+            0.5,
+            r"^probabilities were not sure enough: divided the logits by 0\.\d{3}; out of fold.* \(lower is better\)$",
+        ),
+        (1.0, r"^left as they are: no temperature lowers the log loss on photos that it was not fitted on \(out of f"),
+    ],
+)
+def test_the_log_and_the_file_say_in_words_what_was_done_and_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, temperature: float, said: str
+) -> None:
+    caplog.set_level(logging.INFO, "podium")
+    index, given = made(0, {"train": 1500, "test": 5}, train=temperature, test=temperature)
+    _, found = calibrated(tmp_path, index, given)
+    assert caplog.messages == [found["why"]]
+    assert re.search(said, found["why"])
+
+
+def test_a_calibration_error_that_rises_is_owned_to(tmp_path: Path) -> None:
+    """The likeliest class is as likely as it says, the order of the others is not: log loss asks to be less sure."""
+    count = 2000
+    sure = np.tile(np.array([0.7, 0.298, 0.001, 0.001], np.float32), (count, 1))
+    right = np.repeat([0, 2, 3], [count * 7 // 10, count * 3 // 20, count * 3 // 20])
+    ids = [str(number) for number in range(count)]
+    index = pd.DataFrame({"id": ids, "split": "train", "label": np.array(LABELS)[right], "digest": ids})
+    found, said = calibrated(tmp_path, index, Predictions(index[["split", "id"]], LABELS, sure))
+    assert said["log_loss"]["after"] < said["log_loss"]["before"]
+    assert said["calibration_error"]["after"] > said["calibration_error"]["before"] == pytest.approx(0, abs=1e-6)
+    assert said["calibration_error"]["after"] == pytest.approx(calibration_error(right, found.probabilities), abs=1e-9)
+    assert "; kept although the calibration error rose: the temperature is chosen by log loss" in said["why"]
 
 
 ROW = st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4).filter(lambda row: sum(row) > 0.01)

@@ -12,11 +12,12 @@ from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 from PIL import Image
 
 from podium import images, pixels
-from podium.networks import cnn, save
+from podium.networks import calibrated, cnn, save
 from podium.tables import Predictions, write_csv
+from podium.temperature import scaled
 from predict import predict
 
-SIZE = 24
+SIZE, TEMPERATURE = 24, 2.5
 LABELS = ["NA", "a,b", "crème", "d"]
 CNN = {"size": SIZE, "precision": "float32", "epochs": 2, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
 CNN |= {"fit": "crop", "label_smoothing": 0.0, "dropout": 0.1, "patience": 0, "width": 8}
@@ -33,7 +34,7 @@ def exported(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small network of four subjects, what it predicts of eight of their photos, and its export."""
+    """A small network of four subjects, what it predicts of eight of their photos, and its export, calibrated."""
     folder = tmp_path_factory.mktemp("export")
     decoded = [images.decode(photo(name, number), SIZE) for number in range(4) for name in SUBJECTS]
     pixels.write(folder / "train-0.npy", (8, SIZE, SIZE, 3), decoded[:8])
@@ -48,14 +49,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         resume=folder / "resume",
         **CNN,
     )
-    save(model, LABELS, folder / "model.keras")
+    save(model, LABELS, folder / "fitted.keras")
+    calibrated(folder / "fitted.keras", folder / "model.keras", TEMPERATURE)
     splits, labels = np.repeat(["train", "test"], 8), [*LABELS * 2, *[""] * 8]
     index = pd.DataFrame({"id": [f"{number}.jpg" for number in range(16)], "label": labels, "split": splits})
     write_csv(folder / "index.csv", index)
     write_csv(folder / "folds.csv", pd.DataFrame({"fold": rows % 2}))
-    files = [folder / "index.csv", folder / "folds.csv", folder / "predictions.csv"]
+    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
     settings = {"network": "cnn", "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": None}
-    predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
+    predict(folder / "fitted.keras", [folder / "test-0.npy"], *files, **settings)
     exported(folder, "first")
     return folder
 
@@ -70,12 +72,13 @@ def served(folder: Path, signature: str, **given: object) -> tuple[np.ndarray, l
     return answer["probabilities"].numpy(), [[name.decode() for name in row] for row in answer["classes"].numpy()]
 
 
-def test_what_is_served_is_what_was_predicted(folder: Path) -> None:
+def test_what_is_served_is_what_was_predicted_once_calibrated(folder: Path) -> None:
     stored = np.load(folder / "test-0.npy")
     found, names = served(folder, "serving_default", pixels=stored)
     predictions = Predictions.read(folder / "predictions.csv")
     assert names == [predictions.labels] * 8
-    np.testing.assert_allclose(found, predictions.probabilities, atol=1e-5)
+    np.testing.assert_allclose(found, scaled(predictions.probabilities, TEMPERATURE), atol=1e-5)
+    assert np.abs(found - predictions.probabilities).max() > 0.01
 
 
 def test_photos_of_any_size_are_cut_and_resized_as_the_model_does(folder: Path) -> None:

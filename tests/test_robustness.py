@@ -1,5 +1,6 @@
 """Spoilt photos are scored as the same photos are that were stored spoilt."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def scored(folder: Path, split: str, index: str = "index.csv") -> pd.DataFrame:
+def scored(folder: Path, split: str, index: str = "index.csv", temperature: float = 1.0) -> pd.DataFrame:
+    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature}))
     robustness(
         [folder / "0.keras", folder / "1.keras"],
         [folder / f"{split}-0.npy"],
         folder / index,
         folder / "folds.csv",
+        folder / "calibration.json",
         folder / "robustness.csv",
         split=split,
         left_out=[0, 1],
@@ -83,6 +86,14 @@ def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, spli
         assert found.accuracy["noise", level] == pytest.approx(expected)
     assert found.accuracy["none", 0] == found.accuracy["brightness", 1.0]
     assert found.accuracy["none", 0] > found.accuracy["noise", 3.0]
+
+
+def test_probabilities_are_scored_as_calibration_left_them(folder: Path) -> None:
+    """At the highest temperature all classes are nearly alike, and the order of a photo's classes stays."""
+    before, after = (scored(folder, "validation", temperature=temperature) for temperature in (1.0, 1000.0))
+    np.testing.assert_allclose(after.log_loss, np.log(4), atol=0.02)
+    assert (before.log_loss.sub(np.log(4)).abs() > 0.02).all()
+    assert after.accuracy.equals(before.accuracy)
 
 
 def test_photos_without_a_label_count_for_nothing_and_some_label_is_needed(folder: Path) -> None:

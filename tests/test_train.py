@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from podium.networks import cnn, head, saved_decoding
+from podium.networks import cnn, head
 from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict
@@ -71,13 +71,14 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
 
 def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
     fit(folder)
-    assert saved_decoding(folder / "model.keras") == {"size": 32, "fit": "crop", "range": [0, 4095]}
+    decoding = {"size": 32, "fit": "crop", "range": [0, 4095]}
+    assert saved_metadata(folder / "model.keras")["decoding"] == decoding
 
 
-def predicted(folder: Path, fold: int | None, splits: list[str]) -> Predictions:
+def predicted(folder: Path, fold: int | None, splits: list[str], views: tuple[str, ...] = ("plain",)) -> Predictions:
     parts = [folder / f"{split}-0.npz" for split in splits]
-    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
-    settings = {"network": "head", "fold": fold, "splits": splits, "views": ["plain"], "saved_model": None}
+    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
+    settings = {"network": "head", "fold": fold, "splits": splits, "views": list(views), "saved_model": None}
     predict(folder / "model.keras", parts, *paths, **settings)
     return Predictions.read(folder / "predictions.csv")
 
@@ -132,6 +133,29 @@ def test_predict_answers_for_the_splits_that_it_is_asked_for(
     found = predicted(folder, fold, splits)
     assert dict(found.keys.split.value_counts(sort=False)) == expected
     assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+
+
+@pytest.mark.parametrize(("views", "chosen"), [(("flip", "plain"), "plain"), (("flip", "zoom"), "flip")])
+def test_photos_that_may_judge_are_predicted_from_one_view_too(
+    folder: Path, views: tuple[str, ...], chosen: str
+) -> None:
+    random = np.random.default_rng(1)
+    for split in SPLITS:
+        with np.load(folder / f"{split}-0.npz") as file:
+            embeddings = file["plain"]
+        blurred = {view: embeddings + 3 * random.normal(size=embeddings.shape).astype(np.float32) for view in views}
+        np.savez(folder / f"{split}-0.npz", **(blurred | {"plain": embeddings}))
+    fit(folder)
+    several, found = predicted(folder, 1, list(SPLITS), views), Predictions.read(folder / "one_view.csv")
+    expected = predicted(folder, 1, list(SPLITS), (chosen,))
+    judging = (expected.keys.split != "test").to_numpy()
+    assert found.keys.equals(expected.keys[judging])
+    assert set(found.keys.split) == {"train", "validation"}
+    np.testing.assert_array_equal(found.probabilities, expected.probabilities[judging])
+    assert (found.probabilities != several.probabilities[judging]).any()
+    predicted(folder, None, ["test"], views)
+    nothing = Predictions.read(folder / "one_view.csv")
+    assert (len(nothing.keys), nothing.labels) == (0, LABELS)
 
 
 def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:

@@ -82,8 +82,10 @@ def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple
     assert sorted(path.name for path in folder.glob("seed*")) == ["seed0-all"]
     assert sorted(path.name for path in (folder / "seed0-all").iterdir()) == [
         "events.out.tfevents.history",
+        "fitted.keras",
         "history.csv",
         "model.keras",
+        "one_view.csv",
         "predictions.csv",
     ]
     assert set(Predictions.read(folder / "predictions.csv").keys.split) == {"validation", "test"}

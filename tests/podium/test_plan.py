@@ -169,7 +169,7 @@ def test_nothing_is_held_out_beside_where_the_test_photos_say_the_score(project:
     one = plan(not_held_out(0, 1, 2))
     assert fits(one) == ["seed1-all", "seed2-all"]
     assert one.settings("predict", job(fit="seed1-all"))["splits"] == ["test"]
-    assert one.models(job()) == [f"results/pets/linear/seed{seed}-all/model.keras" for seed in (1, 2)]
+    assert one.models(job()) == [f"results/pets/linear/seed{seed}-all/fitted.keras" for seed in (1, 2)]
     assert one.judging(job()) == ["data/pets/224px/test-0.npy"]
     asked = one.settings("robustness", job())
     assert (asked["split"], asked["left_out"]) == ("test", [-1, -1])
@@ -214,11 +214,11 @@ def test_robustness_takes_the_fits_and_the_photos_that_judge(project: Path) -> N
         parts = [Path(path).stem for path in one.judging(job())]
         return models, parts, one.settings("robustness", job())["left_out"]
 
-    assert asked(plan(with_folds(0))) == (["seed0-all/model.keras"], ["validation-0"], [-1])
-    folds = [f"seed0-fold{fold}/model.keras" for fold in range(2)]
+    assert asked(plan(with_folds(0))) == (["seed0-all/fitted.keras"], ["validation-0"], [-1])
+    folds = [f"seed0-fold{fold}/fitted.keras" for fold in range(2)]
     assert asked(plan(with_folds(2))) == (folds, ["validation-0"], [0, 1])
     without_validation(project)
-    assert asked(plan(with_folds(0))) == (["seed0-fold0/model.keras"], ["train-0"], [0])
+    assert asked(plan(with_folds(0))) == (["seed0-fold0/fitted.keras"], ["train-0"], [0])
     assert asked(plan(with_folds(2))) == (folds, ["train-0"], [0, 1])
     with pytest.raises(ConfigError, match="mix: an ensemble has no model"):
         plan(ensemble("cnn", "linear")).models(job(experiment="mix"))
@@ -240,11 +240,37 @@ def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
 
 def test_an_ensemble_has_the_outputs_of_an_experiment_and_the_predictions_of_its_members() -> None:
     one = plan(ensemble("cnn", "linear"))
-    assert one.targets == ["results/pets/mix/submission.csv", "results/pets/leaderboard.csv"]
+    assert [path for path in one.targets if not path.endswith("/model.keras")] == [
+        "results/pets/mix/submission.csv",
+        "results/pets/leaderboard.csv",
+    ]
     assert one.members(job(experiment="mix")) == [f"results/pets/{name}/predictions.csv" for name in ("cnn", "linear")]
     assert one.settings("blend", job(experiment="mix")) == {"names": ["cnn", "linear"]}
     assert one.fits(job(experiment="mix")) == []
     assert one.settings("evaluate", job(experiment="mix"))["seeds"] == []
+    assert one.one_view(job(experiment="mix")) == []
+    assert one.settings("calibrate", job(experiment="mix")) == {"seeds": [], "views": []}
+
+
+def test_the_models_of_everything_that_is_run_are_built_finished(project: Path) -> None:
+    """Each fit's, the members' of an ensemble too, each of them once."""
+    without_validation(project)
+
+    def change(config: dict[str, Any]) -> None:
+        with_folds(0, 1, 2)(config)
+        config["experiments"]["cnn"] = {"folds": 2, "train": {"network": "cnn", "seeds": [0]}}
+        config["experiments"]["other"] = {"folds": 2, "train": {"network": "mlp", "seeds": [0]}}
+        config |= {"run": ["linear", "mix", "cnn"], "ensembles": {"mix": ["cnn", "other"]}}
+
+    one = plan(change)
+    models = [path.removeprefix("results/pets/") for path in one.targets if path.endswith("/model.keras")]
+    fits = {"linear": ["seed1-all", "seed1-fold0", "seed2-all", "seed2-fold0"], "cnn": ["seed0-fold0", "seed0-fold1"]}
+    fits["other"] = fits["cnn"]
+    assert models == [f"{name}/{fit}/model.keras" for name in ("linear", "cnn", "other") for fit in fits[name]]
+    assert one.targets[-1] == "results/pets/leaderboard.csv"
+    assert one.one_view(job()) == [f"results/pets/linear/{fit}/one_view.csv" for fit in fits["linear"]]
+    expected = {"seeds": [1, 2], "views": ["plain", "zoom-flip"]}
+    assert one.settings("calibrate", job()) == expected
 
 
 def test_the_patterns_tell_ensembles_from_everything_else() -> None:

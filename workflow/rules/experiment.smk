@@ -1,8 +1,10 @@
 # One experiment: a model for each fit, and predictions for every photo that its model has not seen. A fit is a seed
 # and the fold it leaves out, or `all`. An ensemble blends the predictions of experiments and looks like one of them.
 #
-#   pixels or embeddings, folds -> train -> predict -> pool --> calibrate
+#   pixels or embeddings, folds -> train -> predict -> pool --> calibrate -> finish
 #                                    members' predictions -> blend --^
+#
+# `finish` makes each fit's model.keras, which is calibrated, from its fitted.keras.
 
 
 rule train:
@@ -15,7 +17,7 @@ rule train:
         teachers=plan.teachers,
         depth="data/{competition}/depth.json",
     output:
-        model="results/{competition}/{experiment}/{fit}/model.keras",
+        model="results/{competition}/{experiment}/{fit}/fitted.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",
         events="results/{competition}/{experiment}/{fit}/events.out.tfevents.history",
     log:
@@ -36,12 +38,13 @@ rule train:
 rule predict:
     """Predict, with one fit's model, the photos that it has not seen."""
     input:
-        model="results/{competition}/{experiment}/{fit}/model.keras",
+        model="results/{competition}/{experiment}/{fit}/fitted.keras",
         parts=lambda w: plan.photos("predict", w),
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:
         predictions="results/{competition}/{experiment}/{fit}/predictions.csv",
+        one_view="results/{competition}/{experiment}/{fit}/one_view.csv",
     log:
         "logs/{competition}/{experiment}/predict-{fit}.log",
     conda:
@@ -102,6 +105,8 @@ rule calibrate:
     """Let the probabilities mean what they say: temperature scaling."""
     input:
         pooled="results/{competition}/{experiment}/pooled.csv",
+        fits=plan.fits,
+        one_view=plan.one_view,
         index="data/{competition}/index.csv",
     output:
         predictions="results/{competition}/{experiment}/predictions.csv",
@@ -111,6 +116,24 @@ rule calibrate:
     conda:
         "../envs/podium.yaml"
     params:
+        settings=lambda w: plan.settings("calibrate", w),
         code=plan.code("calibrate"),
     script:
         "../scripts/calibrate.py"
+
+
+rule finish:
+    """Put what calibration found into one fit's model."""
+    input:
+        fitted="results/{competition}/{experiment}/{fit}/fitted.keras",
+        calibration="results/{competition}/{experiment}/calibration.json",
+    output:
+        model="results/{competition}/{experiment}/{fit}/model.keras",
+    log:
+        "logs/{competition}/{experiment}/finish-{fit}.log",
+    conda:
+        "../envs/podium.yaml"
+    params:
+        code=plan.code("finish"),
+    script:
+        "../scripts/finish.py"

@@ -5,9 +5,9 @@
 #
 #   train -> curves
 #
-#   train -> export
+#   finish -> export
 #
-#   models -> robustness
+#   train, calibrate -> robustness
 #
 # `upload`, `export` and `robustness` run only when they are asked for.
 
@@ -142,6 +142,7 @@ rule robustness:
         parts=plan.judging,
         index="data/{competition}/index.csv",
         folds=plan.folds,
+        calibration="results/{competition}/{experiment}/calibration.json",
     output:
         robustness="results/{competition}/{experiment}/robustness.csv",
     log:

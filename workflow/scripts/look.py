@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from podium import images
-from podium.networks import load, saved_decoding
+from podium.networks import load, saved_metadata
 from podium.step import BadInput
 
 SHOWN, SIDE, GAP, LINE = 12, 64, 4, 22  # maps in a row; pixels
@@ -32,7 +32,7 @@ def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None
     if picture.suffix.lower() not in Image.registered_extensions():
         raise BadInput(f"{picture}: no kind of image file")
     try:
-        pixels = images.decode(photo.read_bytes(), **{**saved_decoding(model), "size": SIDE * 4})
+        pixels = images.decode(photo.read_bytes(), **{**saved_metadata(model)["decoding"], "size": SIDE * 4})
     except images.Unreadable as error:
         raise BadInput(f"{photo}: {error}") from None
     partial = picture.with_name(f".partial-{picture.name}")

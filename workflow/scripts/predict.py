@@ -1,6 +1,7 @@
 """Predict, with one fit's model, the photos that it has not seen."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ def predict(
     index: Path,
     folds: Path,
     predictions: Output,
+    one_view: Output,
     *,
     network: str,
     fold: int | None,
@@ -27,7 +29,9 @@ def predict(
 
     `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos the
     table holds the fold left out. `saved_model` is the folder or handle of the SavedModel that the model is built on,
-    if on any: a model that is built on one which is not named raises BadInput.
+    if on any: a model that is built on one which is not named raises BadInput. `one_view` has photos that may judge,
+    the fold left out and the validation table, from one view alone, `plain` if it is one of the views: so the model
+    sees them when it is used by itself.
     """
     index_, dealt = read_csv(index), read_csv(folds)
     check_classes(model, labels := classes(index_), index)
@@ -36,9 +40,15 @@ def predict(
     if "train" in splits:
         unseen[np.flatnonzero(~unseen)] = dealt.fold == fold
     rows = np.flatnonzero(unseen)
-    found = importlib.import_module(f"podium.networks.{network}").predict(model, parts, rows, views, saved_model)
+    probabilities = partial(importlib.import_module(f"podium.networks.{network}").predict, saved_model=saved_model)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
-    Predictions(keys, labels, found).write(predictions)
+    found = Predictions(keys, labels, probabilities(model, parts, rows, views))
+    found.write(predictions)
+    judging = (keys.split != "test").to_numpy()
+    alone = found.probabilities[judging]
+    if judging.any() and len(views) > 1:
+        alone = probabilities(model, parts, rows[judging], ["plain" if "plain" in views else views[0]])
+    Predictions(keys[judging].reset_index(drop=True), labels, alone).write(one_view)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Score one experiment on photos that are spoilt more and more."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from podium.pixels import Pixels
 from podium.scores import METRICS, score
 from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions, classes, mean, read_csv, write_csv
+from podium.temperature import scaled
 from podium.yardsticks import yardsticks
 
 ENDS = {"": "value", "_low": "low", "_high": "high"}
@@ -22,6 +24,7 @@ def robustness(
     parts: list[Path],
     index: Path,
     folds: Path,
+    calibration: Path,
     robustness: Output,
     *,
     split: str,
@@ -34,9 +37,10 @@ def robustness(
 
     `parts` are the pixels of the `split` that is scored. Each of the models predicts what it was not fitted on: all of
     them, or of the training photos the fold at its place in `left_out` (-1 for none); several predictions of a photo
-    are averaged. `corruptions` are levels by kind, as `podium.corruptions` has them. `saved_model` is the folder or
-    handle of the SavedModel that the models are built on, if on any. A split without labels raises BadInput, and so
-    does a model that is built on a SavedModel which is not named.
+    are averaged, and scaled by the temperature that `calibration` found for these photos unspoilt. `corruptions` are
+    levels by kind, as `podium.corruptions` has them. `saved_model` is the folder or handle of the SavedModel that the
+    models are built on, if on any. A split without labels raises BadInput, and so does a model that is built on a
+    SavedModel which is not named.
     """
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
     keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
@@ -59,10 +63,11 @@ def robustness(
             spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
             probabilities = training.average(network, photos, own, views, spoil)
             found[kind, level].append(Predictions(keys.iloc[own], labels, probabilities))
-    lines = []
+    lines, temperature = [], json.loads(calibration.read_text())["temperature"]
     for (kind, level), tables in found.items():
         predicted = mean(tables, index_)
-        figures = score(yardstick.truth, predicted.probabilities[yardstick.rows], yardstick.photos.group.to_numpy())
+        probabilities = scaled(predicted.probabilities[yardstick.rows], temperature)
+        figures = score(yardstick.truth, probabilities, yardstick.photos.group.to_numpy())
         ends = {f"{metric}{end}": figures[metric][key] for metric in METRICS for end, key in ENDS.items()}
         lines.append(
             {"corruption": kind, "level": level, "yardstick": yardstick.name, "photos": figures["photos"], **ends}

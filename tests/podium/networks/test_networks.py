@@ -13,7 +13,8 @@ import pytest
 from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 
 from podium import images, networks, pixels, views
-from podium.networks import cnn, finetune, head, mlp, save
+from podium.networks import calibrated, cnn, finetune, head, mlp, save
+from podium.temperature import scaled
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
@@ -85,13 +86,16 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     tall = np.asarray(images.Image.fromarray(stored[0]).resize((50, 70)))[None]
     assert model(tall).shape == (1, 4)
     np.save(tmp_path / "in.npy", stored)
-    subprocess.run(
-        [sys.executable, "-c", RELOAD, paths[0], tmp_path / "in.npy", tmp_path / "out.npy"], check=True, cwd=ROOT.parent
-    )
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), model(stored).numpy(), atol=1e-5)
+    # The one that is calibrated, so that the other's promise is seen through it.
+    calibrated(paths[0], tmp_path / "calibrated.keras", 1.7, views=["plain"])
+    command = [sys.executable, "-c", RELOAD, tmp_path / "calibrated.keras", tmp_path / "in.npy", tmp_path / "out.npy"]
+    subprocess.run(command, check=True, cwd=ROOT.parent)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), scaled(model(stored).numpy(), 1.7), atol=1e-5)
+    assert np.abs(np.load(tmp_path / "out.npy") - model(stored).numpy()).max() > 1e-3
 
-    metadata = json.loads(zipfile.ZipFile(paths[0]).read("metadata.json"))
-    assert metadata["classes"] == list(SUBJECTS)
+    metadata = [json.loads(zipfile.ZipFile(path).read("metadata.json")) for path in (paths[0], command[3])]
+    assert metadata[0]["classes"] == list(SUBJECTS)
+    assert metadata[1] == metadata[0] | {"temperature": 1.7, "views": ["plain"]}
 
 
 def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[str, Path], tmp_path: Path) -> None:

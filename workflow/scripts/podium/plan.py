@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from podium import machine
@@ -45,6 +46,7 @@ class Plan:
         self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
         fitted = [name for name in facts["run"] if name not in self._config.ensembles]
         self.targets += [f"{results}/{name}/curves.png" for name in fitted]
+        self.targets += self._models(facts["run"])
         self.targets.append(f"{results}/leaderboard.csv")
 
     def settings(self, rule: str, wildcards: Any) -> Settings:
@@ -64,6 +66,7 @@ class Plan:
             },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
+            "calibrate": lambda: {"seeds": self._seeds(wildcards), "views": self._views(wildcards)},
             "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
             "evaluate": lambda: {
                 "seeds": self._seeds(wildcards),
@@ -234,13 +237,17 @@ class Plan:
         folder = f"results/{wildcards.competition}/{wildcards.experiment}"
         return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
 
+    def one_view(self, wildcards: Any) -> list[str]:
+        """What each fit predicts of photos that may judge from one view alone; none for an ensemble."""
+        return [str(Path(path).with_name("one_view.csv")) for path in self.fits(wildcards)]
+
     def models(self, wildcards: Any) -> list[str]:
-        """The models of the fits that the yardstick judges."""
+        """The models, as they were fitted, of the fits that the yardstick judges."""
         if wildcards.experiment in self._config.ensembles:
             raise ConfigError(f"{wildcards.experiment}: an ensemble has no model; ask for one of its members")
         folders = [str(Path(path).parent) for path in self.fits(wildcards)]
         left_out = self._judging_split(wildcards) == "train"
-        return [f"{folder}/model.keras" for folder in folders if not (left_out and folder.endswith("-all"))]
+        return [f"{folder}/fitted.keras" for folder in folders if not (left_out and folder.endswith("-all"))]
 
     def histories(self, wildcards: Any) -> list[str]:
         """How each fit of an experiment went."""
@@ -396,6 +403,17 @@ class Plan:
         if wildcards.experiment in self._config.ensembles:
             return []
         return self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["seeds"]
+
+    def _views(self, wildcards: Any) -> list[str]:
+        if wildcards.experiment in self._config.ensembles:
+            return []
+        return self._config.experiment(wildcards.competition, wildcards.experiment)["predict"]["views"]
+
+    def _models(self, names: list[str]) -> list[str]:
+        """The finished models of all fits of these experiments, and of the members of these ensembles."""
+        members = dict.fromkeys(member for name in names for member in self._config.ensembles.get(name, [name]))
+        jobs = [SimpleNamespace(competition=self._competition, experiment=member) for member in members]
+        return [str(Path(path).with_name("model.keras")) for job in jobs for path in self.fits(job)]
 
     def _download(self, facts: Settings) -> Settings:
         """The archive and its digest, or the files that it is put together from."""

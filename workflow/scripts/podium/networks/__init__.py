@@ -8,6 +8,7 @@ Models are read by `load` alone: a file may come from anywhere, and reading it r
 """
 
 import importlib
+import io
 import json
 import re
 import zipfile
@@ -63,6 +64,32 @@ def save(model: "keras.Model", classes: list[str], path: Path, **decoding: Any) 
         return b'"shared_object_id": %d' % numbers.setdefault(found[1], len(numbers))
 
     members["config.json"] = re.sub(rb'"shared_object_id": (\d+)', numbered, members["config.json"])
+    write_zip(path, members.items())
+
+
+def calibrated(fitted: Path, path: Path, temperature: float, **said: Any) -> None:
+    """Writes a saved model whose logits are divided by the temperature; `metadata.json` says it, and `said`.
+
+    All networks end in a `Dense` layer of logits with a softmax in it or behind it, so its kernel and bias are
+    divided, and nothing else changes.
+    """
+    import h5py
+
+    with zipfile.ZipFile(fitted) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    layers = json.loads(members["config.json"])["config"]["layers"][-1]["config"]["layers"]
+    logits = next(layer["config"]["name"] for layer in reversed(layers) if layer["class_name"] == "Dense")
+
+    def divide(_: str, node: Any) -> None:
+        if node.attrs.get("name") == logits:
+            for values in node.values():
+                values[...] = values[()] / values.dtype.type(temperature)
+
+    with h5py.File(content := io.BytesIO(members["model.weights.h5"]), "r+") as file:
+        file.visititems(divide)
+    members["model.weights.h5"] = content.getvalue()
+    metadata = {**json.loads(members["metadata.json"]), "temperature": temperature, **said}
+    members["metadata.json"] = json.dumps(metadata).encode()
     write_zip(path, members.items())
 
 
@@ -124,20 +151,21 @@ def check_classes(model: Path, labels: list[str], index: Path) -> None:
 
 def saved_classes(path: Path) -> list[str]:
     """The classes that `save` wrote into a model, read without TensorFlow; raises BadInput where there are none."""
-    return _saved(path, "classes", "names its classes")
+    return saved_metadata(path)["classes"]
 
 
-def saved_decoding(path: Path) -> dict[str, Any]:
-    """How new photos are decoded for a saved model, as `images.decode(data, **decoding)` takes it: `size`, `fit` and
-    `range`. Read without TensorFlow; raises BadInput where the model does not say it.
+def saved_metadata(path: Path) -> dict[str, Any]:
+    """What `save` and `calibrated` wrote into a model, read without TensorFlow; raises BadInput where that is missing.
+
+    `classes`; `decoding`, as `images.decode(data, **decoding)` takes it for new photos: `size`, `fit` and `range`; of
+    `calibrated` also the `temperature` and what else it said.
     """
-    return _saved(path, "decoding", "says how its photos are decoded")
-
-
-def _saved(path: Path, key: str, what: str) -> Any:
     _check_members(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read("metadata.json"))[key]
+            found: dict[str, Any] = json.loads(archive.read("metadata.json"))
     except (KeyError, ValueError):
-        raise BadInput(f"{path}: not a model that {what}") from None
+        found = {}
+    if not {"classes", "decoding"} <= found.keys():
+        raise BadInput(f"{path}: not a model that names its classes and says how its photos are decoded")
+    return found

@@ -1,0 +1,23 @@
+"""Put what calibration found into one fit's model."""
+
+import json
+from pathlib import Path
+
+from podium.networks import calibrated
+from podium.step import Output, log, run
+
+
+def finish(fitted: Path, calibration: Path, model: Output) -> None:
+    """Put what calibration found into one fit's model, which then gives calibrated probabilities by itself.
+
+    Its `metadata.json` says the `temperature` that its logits are divided by, and the experiment's `views` with the
+    `views_temperature` of one fit's mean over them.
+    """
+    found = json.loads(calibration.read_text())
+    temperature = found["model_temperature"]
+    calibrated(fitted, model, temperature, views=found["views"], views_temperature=found["fit_temperature"])
+    log.info("divided the logits by %.3f", temperature)
+
+
+if __name__ == "__main__":
+    run(finish)
