@@ -274,7 +274,8 @@ def test_every_layout_is_a_file_and_can_be_chosen() -> None:
 
 def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(project: Path) -> None:
     pets(project, archive="pets.zip", run=["cnn"], defaults={"folds": 3})
-    names = ["cnn/submission.csv", "cnn/curves.png", "leaderboard.csv"]
+    models = [f"cnn/seed0-fold{fold}/model.keras" for fold in range(3)]
+    names = ["cnn/submission.csv", "cnn/curves.png", *models, "leaderboard.csv"]
     assert plan().targets == [f"results/pets/{name}" for name in names]
     assert plan().folds(job()) == "data/pets/folds3.csv"
     assert plan(run=["linear"]).targets[0] == "results/pets/linear/submission.csv"
