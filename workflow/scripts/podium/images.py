@@ -27,7 +27,7 @@ SUFFIXES |= {".heic", ".heif", ".dcm"}
 MEGAPIXELS = 179.0  # more may be an attack, says Pillow
 LARGE = 50e6  # photos of more pixels are decoded one at a time, so that memory stays bounded
 SAMPLED = 500  # values of a photo
-GREY = (128, 128, 128)  # what pads: the middle, near the mean of photos, so that networks see next to nothing there
+GREY = (128, 128, 128)  # what pads, near the mean of photos: measured better than black
 JPEG, END_OF_JPEG = {"JPEG", "MPO"}, b"\xff\xd9"
 ORIENTATION, FIRST_SIDEWAYS = 0x0112, 5  # the EXIF tag, and the first of its values that lie on their side
 
