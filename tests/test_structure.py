@@ -66,7 +66,8 @@ def test_one_rule_one_script_one_function(step: str) -> None:
 @pytest.mark.parametrize("script", BY_HAND)
 def test_what_runs_by_hand_is_no_rule_and_has_its_own_help(script: str) -> None:
     assert f"rule {script}:" not in RULES
-    assert f"scripts/{script}.py" in (ROOT / "README.md").read_text()
+    said = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    assert f"scripts/{script}.py" in said
     command = [sys.executable, SCRIPTS / f"{script}.py", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: ")
@@ -137,7 +138,7 @@ def test_every_key_of_the_schemas_is_explained() -> None:
             assert f"`{key}`" in explained, f"config/README.md does not explain `{key}`"
 
 
-def test_the_readme_shows_the_rules_as_they_are() -> None:
+def test_contributing_shows_the_rules_as_they_are() -> None:
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "results/digits/linear/submission.csv"]
     command += ["results/digits/linear/curves.png", "results/digits/linear/seed0-fold0/model.keras"]
     command += ["results/digits/leaderboard.csv", "--quiet", "all"]
@@ -145,7 +146,7 @@ def test_the_readme_shows_the_rules_as_they_are() -> None:
     graph = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = dict(re.findall(r"(id\d+)\[(\w+)\]", graph))
     arrows = {f"{names[a]} --> {names[b]}" for a, b in re.findall(r"(id\d+) --> (id\d+)", graph)}
-    drawn = re.search(r"```mermaid\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    drawn = re.search(r"```mermaid\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.S)
     assert drawn
     shown = {line.strip() for line in drawn[1].splitlines() if "-->" in line}
     assert shown == arrows
