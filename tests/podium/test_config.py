@@ -36,6 +36,14 @@ REFUSED = {
         lambda c: c["defaults"]["train"]["cnn"]["augment"].update(area=[1.2, 0.8]),
         "experiments.linear.train.cnn.augment.area: the least comes first, then the most",
     ),
+    "frozen layers that are counted": (
+        lambda c: c["defaults"]["train"]["finetune"].update(frozen=15),
+        "defaults.train.finetune.frozen: 15 is greater than or equal to the maximum of 1",
+    ),
+    "all of a network frozen": (
+        lambda c: c["experiments"]["finetune"]["train"].update(finetune={"frozen": 1}),
+        "experiments.finetune.train.finetune.frozen: 1 is greater than or equal to the maximum of 1",
+    ),
     "one fold": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is not allowed"),
     "no seeds": (lambda c: c["defaults"]["train"].update(seeds=[]), "defaults.train.seeds: "),
     "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),
