@@ -317,7 +317,7 @@ def test_the_device_s_precision_reaches_the_steps_and_nothing_else_of_it_does() 
         assert settings["options"]["precision"] == "bfloat16"
         settings["options"]["precision"] = "auto"
         assert settings == plan().settings("train", job(experiment=experiment))
-    given = {"backbone": "efficientnet_lite0", "views": "plain"}
+    given = {"backbone": "efficientnet_lite0", "views": "plain", "part": "test-1"}
     expected = {**given, "weights": "imagenet", "views": ["plain"], "precision": "bfloat16"}
     assert one.settings("embed", job(**given)) == expected
 

@@ -9,11 +9,13 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, SUBJECTS, UNVARIED, photo
 
 from podium import images, pixels, views
 from podium.networks import cnn, finetune, head, mlp, save
+from podium.tables import write_csv
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
@@ -32,6 +34,7 @@ HEAD = {
     "views": ["plain", "flip"],
     "penalties": [10.0],
 }
+EMBED = {"part": "train-0", "views": ["plain", "flip"]} | {key: HEAD[key] for key in ("backbone", "weights")}
 
 RELOAD = """
 import sys, numpy, keras
@@ -48,14 +51,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("parts")
     decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in SUBJECTS]
     pixels.write(folder / "train-0.npy", (len(decoded), SIZE, SIZE, 3), decoded)
-    embed(
-        folder / "train-0.npy",
-        folder / "train-0.npz",
-        backbone="efficientnet_lite0",
-        weights="imagenet",
-        views=["plain", "flip"],
-        precision="float32",
-    )
+    write_csv(folder / "index.csv", pd.DataFrame({"split": "train", "part": ["train-0"] * len(decoded)}))
+    embed(folder / "train-0.npy", folder / "index.csv", folder / "train-0.npz", precision="float32", **EMBED)
     return dict.fromkeys(["cnn", "finetune", "mlp"], folder / "train-0.npy") | {"head": folder / "train-0.npz"}
 
 
@@ -97,8 +94,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     from embed import embed
 
     part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
-    views = ["plain", "flip"]
-    embed(parts["cnn"], part, backbone="efficientnet_lite0", weights="imagenet", views=views, precision="bfloat16")
+    embed(parts["cnn"], parts["cnn"].with_name("index.csv"), part, precision="bfloat16", **EMBED)
     model, _ = head.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])

@@ -52,6 +52,7 @@ class Plan:
             "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size)},
             "embed": lambda: {
+                "part": wildcards.part,
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
                 "precision": self._config.device["precision"],
