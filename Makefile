@@ -7,19 +7,26 @@ GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
 FASHION ?= /usr/share/datasets/fashion-mnist
 FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
+# 1 installs what TensorFlow needs to compute on an NVIDIA GPU too, once and for all; 0 removes it again.
+GPU := $(if $(wildcard .venv/ready-gpu),1,0)
+KIND := $(if $(filter 1,$(GPU)),-gpu,$(if $(filter 0,$(GPU)),,$(error GPU is 1 or 0, not $(GPU))))
+UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --extra dev
 .DEFAULT_GOAL := run
 .PHONY: run setup test test-slow lint bench lock clean help
 
 run: setup ## set up, then run the built-in competition `digits` from images to submission
 	@$(BIN)/snakemake --cores all
 
-setup: .venv/ready ## create .venv with the exact versions of requirements.lock
+setup: .venv/ready$(KIND) ## create .venv with the exact versions of requirements.lock; with GPU=1 for NVIDIA GPUs too
 
-.venv/ready: requirements.lock
+.venv/ready$(KIND): requirements$(KIND).lock
 	@$(PYTHON) -c 'import sys; sys.exit("Podium needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(if $(KIND),,@if [ -e .venv/ready-gpu ]; then $(BIN)/python -m pip uninstall --quiet --yes $$(grep -oE '^nvidia-[a-z0-9-]+' requirements-gpu.lock); fi)
+	@rm -f .venv/ready .venv/ready-gpu
 	@touch $@
+	$(if $(KIND),@TF_CPP_MIN_LOG_LEVEL=3 PYTHONPATH=workflow/scripts $(BIN)/python -c 'from podium import device; print("TensorFlow computes on", device.described(len(device.gpus())))')
 
 test: setup ## set up, then run the tests
 	@$(BIN)/python -m pytest
@@ -37,8 +44,9 @@ lint: setup ## style, types, and Snakemake's own checks
 bench: setup ## measure times, memory and scores in about an hour and a half; benchmarks/README.md says how to read it
 	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS)
 
-lock: setup ## renew requirements.lock from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+lock: setup ## renew requirements.lock and requirements-gpu.lock from pyproject.toml
+	@$(BIN)/$(UV_COMPILE) --output-file requirements.lock
+	@$(BIN)/$(UV_COMPILE) --extra gpu --constraint requirements.lock --no-annotate --output-file requirements-gpu.lock
 
 clean: ## remove what the rules made; .venv stays
 	@rm -rf data results logs .snakemake

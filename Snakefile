@@ -12,7 +12,8 @@ from podium.plan import Plan
 configfile: "config/config.yaml"
 
 
-plan = Plan(config, workflow.config_settings.overwrite_config)
+claimable = workflow.global_resources.get("gpu")
+plan = Plan(config, workflow.config_settings.overwrite_config, claimable and claimable.value)
 
 
 wildcard_constraints:

@@ -53,7 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_csv(folder / "index.csv", index)
     write_csv(folder / "folds.csv", pd.DataFrame({"fold": rows % 2}))
     files = [folder / "index.csv", folder / "folds.csv", folder / "predictions.csv"]
-    settings = {"network": "cnn", "fold": None, "splits": ["test"], "views": ["plain"]}
+    settings = {"network": "cnn", "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": None}
     predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
     exported(folder, "first")
     return folder

@@ -83,6 +83,17 @@ def test_a_changed_setting_reruns_only_what_it_touches(
         (project / name).write_text(before)
 
 
+def test_fits_on_more_gpus_are_other_fits(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    before = (project / CONFIG).read_text()
+    edit(project / CONFIG, top("device", gpus=2))
+    try:
+        assert scheduled(project, *ARCHIVE, "--resources", "gpu=2") == CNNS
+        assert "device.gpus: a fit on 2 needs --resources gpu=2" in snakemake(project, "-n", *ARCHIVE, fails=True)
+    finally:
+        (project / CONFIG).write_text(before)
+
+
 # What nothing in the run reads.
 UNUSED = (
     network("finetune", epochs=4),
@@ -110,6 +121,7 @@ CODE = {
     "scores.py": FIGURES,
     "yardsticks.py": FIGURES,
     "networks/cnn.py": CNNS,
+    "networks/__init__.py": FITS,
     "networks/head.py": HEADS,
     "training.py": CNNS,
     "augmentation.py": CNNS,

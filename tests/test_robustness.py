@@ -52,6 +52,7 @@ def scored(folder: Path, split: str, index: str = "index.csv") -> pd.DataFrame:
         left_out=[0, 1],
         views=["plain"],
         corruptions=CORRUPTIONS,
+        saved_model=None,
     )
     return pd.read_csv(folder / "robustness.csv").set_index(["corruption", "level"])
 

@@ -69,7 +69,8 @@ def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
 def predicted(folder: Path, fold: int | None, splits: list[str]) -> Predictions:
     parts = [folder / f"{split}-0.npz" for split in splits]
     paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv")]
-    predict(folder / "model.keras", parts, *paths, network="head", fold=fold, splits=splits, views=["plain"])
+    settings = {"network": "head", "fold": fold, "splits": splits, "views": ["plain"], "saved_model": None}
+    predict(folder / "model.keras", parts, *paths, **settings)
     return Predictions.read(folder / "predictions.csv")
 
 
@@ -134,7 +135,7 @@ def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:
     ):
         predicted(folder, 1, list(SPLITS))
     (folder / "model.keras").write_bytes(b"no model")
-    with pytest.raises(BadInput, match=r"model\.keras: not a model that names its classes$"):
+    with pytest.raises(BadInput, match=r"model\.keras: not a model in a .keras file$"):
         predicted(folder, 1, list(SPLITS))
 
 

@@ -49,6 +49,7 @@ REFUSED = {
     "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),
     "a missing key of the device": (lambda c: c["device"].pop("threads"), "config.yaml: device: threads is missing"),
     "a precision that is none": (lambda c: c["device"].update(precision="half"), "device.precision: 'half' is not one"),
+    "no GPU for a fit": (lambda c: c["device"].update(gpus=0), "device.gpus: 0 is less than the minimum of 1"),
     "no threads": (lambda c: c["device"].update(threads=0), "device.threads: 0 is less than the minimum of 1"),
     "an unknown member": (
         lambda c: c.update(run=["mix"], ensembles={"mix": ["linear", "finetunes"]}),

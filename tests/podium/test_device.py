@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from podium import device
+from podium.step import BadInput
 
 REPORT = """
 import json, sys
@@ -20,7 +21,8 @@ gpus = device.gpus()
 print(json.dumps({
     "gpus": len(gpus),
     "policies": [device.policy(precision) for precision in device.PRECISIONS],
-    "replicas": device.strategy().num_replicas_in_sync,
+    "replicas": device.strategy(1).num_replicas_in_sync,
+    "computes on": device.described(),
     "sum": float(tf.reduce_sum(tf.ones([100]))),
 }))
 """
@@ -38,6 +40,22 @@ def test_a_memory_limit_without_a_gpu_changes_nothing() -> None:
     assert limited["gpus"] == 0
     assert limited["replicas"] == 1
     assert limited["sum"] == 100
+    assert reported(TF_NUM_INTRAOP_THREADS="3")["computes on"] == "3 processor cores"
+
+
+def test_a_fit_is_spread_over_as_many_gpus_as_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import tensorflow as tf
+
+    names = {"first": {"device_name": "NVIDIA H100"}, "second": {"device_name": "NVIDIA L4"}, "third": {}}
+    monkeypatch.setattr(device, "gpus", lambda: list(names))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", names.get)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", list)
+    assert device.strategy(2) == ["GPU:0", "GPU:1"]
+    assert device.strategy(1).num_replicas_in_sync == 1
+    assert device.described(1) == "1 GPU (NVIDIA H100)"
+    assert device.described(2) == "2 GPUs (NVIDIA H100, NVIDIA L4)"
+    with pytest.raises(BadInput, match=r"^device\.gpus: 4, but TensorFlow sees 3 GPUs here$"):
+        device.strategy(4)
 
 
 @pytest.mark.parametrize(

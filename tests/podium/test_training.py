@@ -112,7 +112,7 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from podium import device
 from podium.networks import finetune
 
-device.strategy = lambda: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+device.strategy = lambda gpus: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 finetune.CLIP = None
 options, part, resume, out = json.loads(sys.argv[1])
 rows, one_hot = np.arange(16), np.eye(4, dtype=np.float32)

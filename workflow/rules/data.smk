@@ -128,7 +128,7 @@ rule embed:
         "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
     conda:
         "../envs/podium.yaml"
-    threads: plan.cores(workflow.cores)
+    threads: plan.gpu_cores(workflow.cores)
     resources:
         gpu=1,
         gpu_memory=plan.gpu_memory,

@@ -23,7 +23,7 @@ rule train:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
-        gpu=plan.gpus,
+        gpu=lambda w: plan.gpus("train", w),
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("train", w),
@@ -47,7 +47,7 @@ rule predict:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
-        gpu=plan.gpus,
+        gpu=lambda w: plan.gpus("predict", w),
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("predict", w),

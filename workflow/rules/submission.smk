@@ -125,7 +125,8 @@ rule export:
     conda:
         "../envs/podium.yaml"
     params:
-        code=plan.code("export"),
+        settings=lambda w: plan.settings("export", w),
+        code=lambda w: plan.code("export", w),
     script:
         "../scripts/export.py"
 
@@ -143,12 +144,12 @@ rule robustness:
         "logs/{competition}/{experiment}/robustness.log",
     conda:
         "../envs/podium.yaml"
-    threads: plan.cores(workflow.cores)
+    threads: plan.gpu_cores(workflow.cores)
     resources:
         gpu=1,
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("robustness", w),
-        code=plan.code("robustness"),
+        code=lambda w: plan.code("robustness", w),
     script:
         "../scripts/robustness.py"

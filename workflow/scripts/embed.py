@@ -8,7 +8,7 @@ import numpy as np
 from podium import views as cuts
 from podium.corruptions import corrupt
 from podium.pixels import Pixels
-from podium.step import BadInput, Output, Progress, run
+from podium.step import BadInput, Output, Progress, log, run
 from podium.tables import part_places, read_csv
 
 BATCH = 64
@@ -34,12 +34,13 @@ def embed(
 
     from podium import backbones, device
 
-    photos, places = Pixels([pixels]), part_places(read_csv(index), part)
+    photos, places, policy = Pixels([pixels]), part_places(read_csv(index), part), device.policy(precision)
     if len(photos) != len(places):
         raise BadInput(f"{pixels}: it holds {len(photos)} photos, and {index} lists {len(places)} of {part}")
     # Whole batches alone, the first photos once more at the end: of few at a time sums are rounded otherwise.
     filled = np.resize(np.arange(len(photos)), -(-len(photos) // BATCH) * BATCH)
-    network = backbones.build(backbone, weights, policy=device.policy(precision), sides=[photos.size])
+    log.info("computes in %s on %s", policy, device.described())
+    network = backbones.build(backbone, weights, policy=policy, sides=[photos.size])
 
     @tf.function(
         input_signature=[tf.TensorSpec([None, photos.size, photos.size, 3], tf.uint8), tf.TensorSpec([None, 4])]

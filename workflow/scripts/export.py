@@ -3,28 +3,28 @@
 from pathlib import Path
 from typing import Any
 
-from podium.networks import saved_classes
+from podium.networks import load, saved_classes
 from podium.step import Output, log, run
 
 VERSION = "1"  # TensorFlow Serving looks for numbers below the folder that it is given
 
 
-def export(model: Path, weights: Output, served: Output) -> None:
+def export(model: Path, weights: Output, served: Output, *, saved_model: str | None) -> None:
     """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve.
 
     `weights` is an HDF5 file for `load_weights` of the same network; `served` a folder for TensorFlow Serving.
     Its signature `serving_default` takes `pixels`, uint8 [n, height, width, 3], upright and RGB, of any size;
     `encoded` takes the bytes of JPEG and PNG files, a string [n]. Both give `probabilities`, float32
     [n, classes], and `classes`, the names in their order for each photo, a string [n, classes].
+
+    `saved_model` is the folder or handle of the SavedModel that the model is built on, if on any: a model that is built
+    on one which is not named raises BadInput.
     """
-    import keras
     import tensorflow as tf
 
-    from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
-
-    network = keras.models.load_model(model)
+    network, classes = load(model, saved_model), saved_classes(model)
     network.save_weights(weights)
-    pixels, encoded = _endpoints(network, saved_classes(model))
+    pixels, encoded = _endpoints(network, classes)
     module = tf.Module()
     module.kept = [variable.value for variable in network.weights]  # Keras's own ExportArchive keeps them in a set
     signatures = {

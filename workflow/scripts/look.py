@@ -10,19 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from podium import images
+from podium.networks import load
 from podium.step import BadInput
 
 SHOWN, SIDE, GAP, LINE = 12, 64, 4, 22  # maps in a row; pixels
 Floats = NDArray[np.float32]
 
 
-def look(model: Path, photo: Path, picture: Path) -> None:
+def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None) -> None:
     """Draw what a convolutional network makes of a photo: kernels, feature maps, pooling.
 
     `model` is a fit's `model.keras`. The picture shows the photo as the network sees it, the kernels of the first
     convolution, and for each side that the maps have the last features and what pooling leaves of them; the first
-    of them, each from black, its least value, to white. Raises BadInput where there is no such file or no
-    convolution.
+    of them, each from black, its least value, to white. `saved_model` is the folder or handle of the SavedModel that
+    the model is built on, if on any. Raises BadInput where there is no such file or no convolution, or where the model
+    is built on a SavedModel which is not named.
     """
     for path in (model, photo):
         if not path.is_file():
@@ -34,17 +36,15 @@ def look(model: Path, photo: Path, picture: Path) -> None:
     except images.Unreadable as error:
         raise BadInput(f"{photo}: {error}") from None
     partial = picture.with_name(f".partial-{picture.name}")
-    _drawn(_rows(model, pixels)).save(partial)
+    _drawn(_rows(model, saved_model, pixels)).save(partial)
     partial.replace(picture)
 
 
-def _rows(model: Path, pixels: NDArray[np.uint8]) -> list[tuple[str, list[Floats]]]:
+def _rows(model: Path, saved_model: str | None, pixels: NDArray[np.uint8]) -> list[tuple[str, list[Floats]]]:
     """What each row of the picture is called and shows."""
     import keras
 
-    from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
-
-    whole = keras.models.load_model(model)
+    whole = load(model, saved_model)
     network = whole.layers[-1]
     spatial = [layer for layer in network.layers if len(layer.output.shape) == 4 and layer.output.shape[3] > 3]
     first = next((layer for layer in spatial if isinstance(layer, keras.layers.Conv2D)), None)
@@ -104,6 +104,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a fit's model.keras")
     parser.add_argument("photo", type=Path)
     parser.add_argument("picture", type=Path, help="the image file to draw")
+    parser.add_argument("--saved-model", metavar="FOLDER", help="what the model is built on, as `weights` named it")
     try:
         look(**vars(parser.parse_args()))
     except BadInput as error:

@@ -21,11 +21,13 @@ def predict(
     fold: int | None,
     splits: list[str],
     views: list[str],
+    saved_model: str | None,
 ) -> None:
     """Predict, with one fit's model, the photos of some splits that it has not seen, averaged over the views.
 
     `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos the
-    table holds the fold left out.
+    table holds the fold left out. `saved_model` is the folder or handle of the SavedModel that the model is built on,
+    if on any: a model that is built on one which is not named raises BadInput.
     """
     index_, dealt = read_csv(index), read_csv(folds)
     check_classes(model, labels := classes(index_), index)
@@ -34,7 +36,7 @@ def predict(
     if "train" in splits:
         unseen[np.flatnonzero(~unseen)] = dealt.fold == fold
     rows = np.flatnonzero(unseen)
-    found = importlib.import_module(f"podium.networks.{network}").predict(model, parts, rows, views)
+    found = importlib.import_module(f"podium.networks.{network}").predict(model, parts, rows, views, saved_model)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
     Predictions(keys, labels, found).write(predictions)
 

@@ -28,13 +28,15 @@ def robustness(
     left_out: list[int],
     views: list[str],
     corruptions: dict[str, list[float]],
+    saved_model: str | None,
 ) -> None:
     """Score one experiment on photos that are spoilt more and more, and on them as they are.
 
     `parts` are the pixels of the `split` that is scored. Each of the models predicts what it was not fitted on: all of
     them, or of the training photos the fold at its place in `left_out` (-1 for none); several predictions of a photo
-    are averaged. `corruptions` are levels by kind, as `podium.corruptions` has them. A split without labels raises
-    BadInput.
+    are averaged. `corruptions` are levels by kind, as `podium.corruptions` has them. `saved_model` is the folder or
+    handle of the SavedModel that the models are built on, if on any. A split without labels raises BadInput, and so
+    does a model that is built on a SavedModel which is not named.
     """
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
     keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
@@ -42,7 +44,6 @@ def robustness(
         check_classes(model, labels, index)
 
     from podium import training
-    from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 
     rows = [np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys)) for fold in left_out]
     asked = keys.iloc[np.unique(np.concatenate(rows))]
@@ -53,7 +54,7 @@ def robustness(
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
     found: dict[tuple[str, float], list[Predictions]] = {each: [] for each in levels}
     for model, own in zip(models, rows, strict=True):
-        network = training.load(model)
+        network = training.load(model, saved_model)
         for kind, level in levels:
             spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
             probabilities = training.average(network, photos, own, views, spoil)

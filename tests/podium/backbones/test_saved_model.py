@@ -1,19 +1,28 @@
 """SavedModels that the tests export themselves, against the networks that they were exported from."""
 
 import builtins
+import json
 import sys
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
+from PIL import Image
 
-from podium import backbones
-from podium.networks import for_any_size, save
+from export import export
+from look import look
+from podium import backbones, pixels
+from podium.networks import for_any_size, load, save
 from podium.step import BadInput
+from podium.tables import Predictions, write_csv
+from predict import predict
 
 SIDE = 24
 PHOTOS = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
@@ -69,7 +78,13 @@ def test_a_model_on_it_keeps_the_weights_that_it_was_saved_with(tmp_path: Path) 
     model = for_any_size(built(folder, sides=[SIDE]), SIDE)
     model.set_weights([each + 1 for each in model.get_weights()])
     save(model, ["cat"], tmp_path / "model.keras")
-    np.testing.assert_allclose(keras.models.load_model(tmp_path / "model.keras")(PHOTOS), model(PHOTOS), rtol=1e-5)
+    np.testing.assert_allclose(load(tmp_path / "model.keras", folder)(PHOTOS), model(PHOTOS), rtol=1e-5)
+    # The graph may have moved: what is named counts, not what the file says.
+    (tmp_path / "hub").rename(tmp_path / "moved")
+    found = load(tmp_path / "model.keras", str(tmp_path / "moved"))(PHOTOS)
+    np.testing.assert_allclose(found, model(PHOTOS), rtol=1e-5)
+    with pytest.raises(BadInput, match=f"^{folder}: no folder at {folder}$"):
+        load(tmp_path / "model.keras", folder)
 
 
 class TwoAnswers(tf.Module):
@@ -122,3 +137,150 @@ def test_without_the_client_a_handle_is_answered_in_one_line(monkeypatch: pytest
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(BadInput, match=r"^kaggle:a/b: a handle needs the package kagglehub"):
         built("kaggle:a/b")
+
+
+class Writer(tf.Module):
+    """Where a SavedModel's graph runs, it leaves a file."""
+
+    def __init__(self, left: Path) -> None:
+        super().__init__()
+        self.left, self.scale = str(left), tf.Variable(1.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], name="photos")])
+    def features(self, photos: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.control_dependencies([tf.io.write_file(self.left, "here")]):
+            return {"features": tf.reduce_mean(photos, (1, 2)) * self.scale}
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    """A stranger's model whose SavedModel writes a file, with photos to predict."""
+    writer = Writer(tmp_path / "left.txt")
+    tf.saved_model.save(writer, tmp_path / "theirs", signatures={"serving_default": writer.features})
+    frozen = built(str(tmp_path / "theirs"), sides=[SIDE])
+    spatial = keras.layers.Conv2D(4, 2)(keras.layers.Conv2D(4, 1)(frozen.input))
+    joined = keras.layers.Concatenate()([frozen.output, keras.layers.GlobalAveragePooling2D()(spatial)])
+    head = keras.layers.Dense(2, activation="softmax", name="head")(joined)
+    save(for_any_size(keras.Model(frozen.input, head), SIDE), ["cat", "cup"], tmp_path / "model.keras")
+    pixels.write(tmp_path / "test-0.npy", PHOTOS.shape, PHOTOS)
+    Image.fromarray(PHOTOS[0]).save(tmp_path / "photo.png")
+    index = pd.DataFrame({"id": list("abcd"), "label": ["cat", "cup", "", ""], "split": ["train"] * 2 + ["test"] * 2})
+    write_csv(tmp_path / "index.csv", index)
+    write_csv(tmp_path / "folds.csv", pd.DataFrame({"fold": [0, 1]}))
+    (tmp_path / "left.txt").unlink(missing_ok=True)
+    return tmp_path
+
+
+def predicted(folder: Path, saved_model: str | None, network: str = "finetune") -> np.ndarray:
+    files = [folder / "index.csv", folder / "folds.csv", folder / "predictions.csv"]
+    settings = {"network": network, "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": saved_model}
+    predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
+    return Predictions.read(files[2]).probabilities
+
+
+def exports(folder: Path, saved_model: str | None) -> None:
+    export(folder / "model.keras", folder / "model.weights.h5", folder / "served", saved_model=saved_model)
+
+
+def looks(folder: Path, saved_model: str | None) -> None:
+    look(folder / "model.keras", folder / "photo.png", folder / "look.png", saved_model)
+
+
+USES = {"predict": predicted, "export": exports, "look": looks}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_the_saved_model_of_a_stranger_runs_only_where_the_user_names_it(
+    use: Callable[[Path, str | None], object], hostile: Path
+) -> None:
+    theirs = str(hostile / "theirs")
+    with pytest.raises(BadInput) as refused:
+        use(hostile, None)
+    expected = f"{hostile / 'model.keras'}: it runs the SavedModel in {theirs}: if you know and trust that, name it: "
+    assert str(refused.value) == f"{expected}--saved-model {theirs}"
+    assert not (hostile / "left.txt").exists()
+    use(hostile, theirs)
+    if use is predicted:  # the others do not compute this part of the network
+        assert (hostile / "left.txt").exists()
+
+
+def test_where_another_folder_is_named_the_file_s_own_is_not_opened(hostile: Path) -> None:
+    class Harmless(Writer):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], name="photos")])
+        def features(self, photos: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"features": tf.reduce_mean(photos, (1, 2)) * self.scale}
+
+    mine = Harmless(hostile / "left.txt")
+    tf.saved_model.save(mine, hostile / "mine", signatures={"serving_default": mine.features})
+    found = predicted(hostile, str(hostile / "mine"))
+    assert not (hostile / "left.txt").exists()
+    np.testing.assert_allclose(found, predicted(hostile, str(hostile / "theirs")), atol=1e-6)
+
+
+def rewritten(model: Path, change: Callable[[str], str], packed: int = zipfile.ZIP_STORED, more: str = "") -> None:
+    with zipfile.ZipFile(model) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = change(members["config.json"].decode()).encode()
+    with zipfile.ZipFile(model, "w", packed) as archive:
+        for name, content in (members | ({more: b"a"} if more else {})).items():
+            archive.writestr(name, content)
+
+
+def layers(config: str, change: Callable[[dict[str, Any]], object]) -> str:
+    """The config with each of its SavedModels changed, however deep it lies."""
+
+    def walk(part: Any) -> None:
+        for each in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            walk(each)
+        if isinstance(part, dict) and part.get("registered_name") == "podium>SavedModel":
+            change(part)
+
+    walk(content := json.loads(config))
+    return json.dumps(content)
+
+
+def as_keras_own(layer: dict[str, Any]) -> None:
+    layer |= {"module": "keras.layers", "class_name": "TFSMLayer", "registered_name": None}
+    layer["config"]["call_endpoint"] = "serving_default"
+
+
+def as_a_lambda(layer: dict[str, Any]) -> None:
+    code = {"class_name": "__lambda__", "config": {"value": "4wAAAAA="}}
+    layer |= {"module": "keras.layers", "class_name": "Lambda", "registered_name": None}
+    layer["config"] = {"name": "saved_model", "function": code}
+
+
+def as_a_function(layer: dict[str, Any]) -> None:
+    layer |= {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
+
+
+DISGUISES: dict[str, Callable[[Path], None]] = {
+    "another class name": lambda path: rewritten(
+        path, lambda config: layers(config, lambda layer: layer.update(module="keras.layers", class_name="Dense"))
+    ),
+    "by its module alone": lambda path: rewritten(
+        path, lambda config: layers(config, lambda layer: layer.pop("registered_name"))
+    ),
+    "Keras's own layer": lambda path: rewritten(path, lambda config: layers(config, as_keras_own)),
+    "a lambda": lambda path: rewritten(path, lambda config: layers(config, as_a_lambda)),
+    "a function": lambda path: rewritten(path, lambda config: layers(config, as_a_function)),
+    "no JSON": lambda path: rewritten(path, lambda config: config[:-9]),
+    "packed": lambda path: rewritten(path, str, zipfile.ZIP_DEFLATED),
+    "one member more": lambda path: rewritten(path, str, more="assets/../../left.txt"),
+    "no zip": lambda path: path.write_bytes(b"HDF"),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)
+@pytest.mark.parametrize("named", [False, True])
+def test_no_disguise_makes_a_file_run_what_was_not_named(
+    disguise: Callable[[Path], None], named: bool, hostile: Path
+) -> None:
+    disguise(hostile / "model.keras")
+    (hostile / "mine").mkdir()
+    with pytest.raises(BadInput) as refused:
+        load(hostile / "model.keras", str(hostile / "mine") if named else None)
+    assert str(refused.value).startswith(str(hostile))
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 600
+    assert not (hostile / "left.txt").exists()

@@ -119,7 +119,7 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
     save(model, list("abcd"), tmp_path / "model.keras")
     stored = pixels.Pixels([part]).read(ROWS)
-    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub"))
     np.testing.assert_allclose(found, model(stored), atol=1e-4)
 
 

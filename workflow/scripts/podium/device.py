@@ -10,6 +10,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from podium.step import BadInput
+
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, and Volta with its tensor cores
 SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
@@ -33,9 +35,22 @@ def compute_deterministically() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def strategy() -> tf.distribute.Strategy:
-    """All GPUs together where there are several."""
-    return tf.distribute.MirroredStrategy() if len(gpus()) > 1 else tf.distribute.get_strategy()
+def strategy(count: int) -> tf.distribute.Strategy:
+    """Spreads a fit over so many GPUs, each with its share of a batch; raises BadInput where there are fewer."""
+    if count == 1:
+        return tf.distribute.get_strategy()
+    if count > len(gpus()):
+        raise BadInput(f"device.gpus: {count}, but TensorFlow sees {len(gpus())} GPUs here")
+    return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in range(count)])
+
+
+def described(count: int = 1) -> str:
+    """What a step computes on, so many GPUs or the processor, for its log."""
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus()[:count]]
+    if not details:
+        cores = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)
+        return f"{cores} processor core{'s' * (cores > 1)}"
+    return f"{len(details)} GPU{'s' * (count > 1)} ({', '.join(each.get('device_name', 'GPU') for each in details)})"
 
 
 def policy(precision: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from podium import JUDGES
+from podium import JUDGES, machine
 from podium.backbones import FAMILIES, WITHOUT_A_FILE
 from podium.config import COMPETITIONS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.fingerprint import fingerprint
@@ -24,9 +24,13 @@ HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit 
 class Plan:
     """The plan for the configured competition; raises ConfigError, in one line that names file and key."""
 
-    def __init__(self, config: Settings, given: Settings) -> None:
-        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides."""
-        self._config = Config(config, given)
+    def __init__(self, config: Settings, given: Settings, gpus: int | None = None) -> None:
+        """`config` is all of it; `given` is the part that came with the command line, which nothing overrides.
+
+        `gpus` is how many GPUs all jobs together may claim at a time, None for any number.
+        """
+        self._config, self._gpus = Config(config, given), gpus
+        self._check_gpus()
         self._competition = self._config.competition
         facts = self._config.facts(self._competition)
         self.archive_file(self._competition)
@@ -65,6 +69,7 @@ class Plan:
                 "names": [Path(history).parent.name for history in self.histories(wildcards)],
                 "title": f"{wildcards.experiment} on {wildcards.competition}",
             },
+            "export": lambda: {"saved_model": self._saved_model(wildcards)},
             "robustness": lambda: self._robustness(wildcards),
             "ask": lambda: {
                 "tables": facts["tables"],
@@ -91,6 +96,8 @@ class Plan:
             also.append(f"podium.networks.{experiment['train']['network']}")
         if rule in ("embed", "train"):
             also += [f"podium.backbones.{FAMILIES[backbone]}" for backbone in self._pretrained(wildcards)[:1]]
+        if rule in ("predict", "robustness", "export") and self._saved_model(wildcards):
+            also.append("podium.backbones.saved_model")
         return fingerprint(rule, tuple(also))
 
     def weights(self, wildcards: Any) -> list[str]:
@@ -137,16 +144,29 @@ class Plan:
         """The processor cores of `train` and `predict`: all of them, or a share where fits run side by side."""
         trained = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]
         beside = len(self.fits(wildcards)) // len(trained["seeds"])  # so that another seed leaves them as they are
-        return self.cores(cores if trained["network"] in LARGE else max(1, (cores or 1) // beside))
+        if trained["network"] not in EMBEDDED and (on_gpus := self._beside_on_gpus()):
+            beside = min(len(self.fits(wildcards)), on_gpus)
+        elif trained["network"] in LARGE:
+            beside = 1
+        return self.cores(max(1, (cores or 1) // beside))
 
     def cores(self, cores: int | None) -> int:
         """Those that Snakemake may use, or as many of them as `device` says."""
         return min(cores or 1, self._config.device["threads"] or cores or 1)
 
-    def gpus(self, wildcards: Any) -> int:
-        """How many GPUs `train` and `predict` claim, so that two large networks never share one."""
+    def gpu_cores(self, cores: int | None) -> int:
+        """The processor cores of `embed` and `robustness`: a share where such steps run side by side on GPUs."""
+        return self.cores(max(1, (cores or 1) // (self._beside_on_gpus() or 1)))
+
+    def gpus(self, rule: str, wildcards: Any) -> int:
+        """How many GPUs `train` or `predict` claims, so that no two networks share one.
+
+        A small network claims none on a machine without any: there its fits run side by side on the cores.
+        """
         network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
-        return int(network in LARGE)
+        if network in EMBEDDED or (network not in LARGE and not machine.cards()):
+            return 0
+        return self._config.device["gpus"] if rule == "train" else 1
 
     @property
     def gpu_memory(self) -> int:
@@ -269,11 +289,30 @@ class Plan:
                 lines.append(f"{quarantine}   WARNING: {lost} test photos could not be read and got the training prior")
         return "\n".join(lines)
 
+    def _check_gpus(self) -> None:
+        """Raises ConfigError where a fit wants more GPUs than there are to be had, as far as this machine knows."""
+        wanted, here = self._config.device["gpus"], len(machine.cards())
+        if self._gpus and wanted > self._gpus:
+            raise ConfigError(f"device.gpus: a fit on {wanted} needs --resources gpu={wanted} or more")
+        if here and wanted > here:
+            raise ConfigError(f"device.gpus: {wanted}, but this machine shows {here}")
+
+    def _beside_on_gpus(self) -> int:
+        """How many fits have GPUs of their own at a time; 0 where there is none to be had."""
+        here = len(machine.cards())
+        free = here if self._gpus is None else min(here, self._gpus)
+        return free // self._config.device["gpus"]
+
     def _train(self, wildcards: Any) -> Settings:
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
         options["precision"] = self._config.device["precision"]
+        if network not in EMBEDDED:
+            options["gpus"] = gpus = self._config.device["gpus"]
+            if options["batch"] % gpus:
+                where = f"experiments.{wildcards.experiment}.train.{network}.batch"
+                raise ConfigError(f"{where}: {options['batch']} photos cannot be shared out evenly among {gpus} GPUs")
         if network in PRETRAINED:
             options |= {key: experiment[key] for key in ("backbone", "weights")}
         return {
@@ -288,7 +327,13 @@ class Plan:
     def _predict(self, wildcards: Any) -> Settings:
         experiment, (_, fold) = self._config.experiment(wildcards.competition, wildcards.experiment), _fit(wildcards)
         splits = self._predicted(wildcards)
-        return {"network": experiment["train"]["network"], "fold": fold, "splits": splits, **experiment["predict"]}
+        return {
+            "network": experiment["train"]["network"],
+            "fold": fold,
+            "splits": splits,
+            **experiment["predict"],
+            "saved_model": self._saved_model(wildcards),
+        }
 
     def _predicted(self, wildcards: Any) -> list[str]:
         """The splits that hold photos which a fit has not seen and is asked for."""
@@ -306,6 +351,7 @@ class Plan:
             "left_out": [-1 if fold is None else fold for fold in map(_left_out, fits)],
             **experiment["predict"],
             "corruptions": experiment["robustness"],
+            "saved_model": self._saved_model(wildcards),
         }
 
     def _judging_split(self, wildcards: Any) -> str:
@@ -346,6 +392,11 @@ class Plan:
                 experiment = self._config.experiment(wildcards.competition, name)
                 return experiment["backbone"], experiment["weights"]
         raise ConfigError(f"no experiment has embeddings in a folder '{wildcards.backbone}'")
+
+    def _saved_model(self, wildcards: Any) -> str | None:
+        """The folder or handle of the SavedModel that a model may be built on: the one that its experiment names."""
+        backbone, weights = self._pretrained(wildcards) or ("", None)
+        return weights if backbone == "saved_model" else None
 
 
 def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]:

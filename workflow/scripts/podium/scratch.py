@@ -31,18 +31,19 @@ def fit(
     resume: Path,
     precision: str,
     augment: dict[str, Any],
+    gpus: int = 1,
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit the network of logits that `build` makes in a dtype policy, on these rows of the pixels.
 
-    It takes pixels in 0..255 of the stored size. Returns a model of uint8 photos of any size that gives
-    probabilities, and a row for each epoch.
+    It takes pixels in 0..255 of the stored size. Each batch is shared out among `gpus` GPUs. Returns a model of uint8
+    photos of any size that gives probabilities, and a row for each epoch.
     """
     photos, settings = Pixels(parts), training.Schedule(**schedule)
     shown = Augmentation(photos, rows, targets, [photos.size], settings.epochs, Strengths(**augment))
     labels = targets.argmax(1)
     trained, history = training.fit(
-        build, shown.feed(), labels, groups, settings, seed=seed, precision=precision, resume=resume
+        build, shown.feed(), labels, groups, settings, seed=seed, precision=precision, gpus=gpus, resume=resume
     )
     probabilities = keras.layers.Softmax(dtype="float32", name="probabilities")
     return for_any_size(keras.Model(trained.input, probabilities(trained.output)), photos.size), history

@@ -21,10 +21,13 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import yaml
 
+from podium import machine
+
 Output = Annotated[Path, "output"]
 Resume = Annotated[Path, "resume"]  # a folder for what a killed step can go on from, given by `run`
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
+SECONDS_BETWEEN_TRIES = 1.0
 
 
 class BadInput(Exception):
@@ -37,6 +40,8 @@ def run(function: Callable[..., None]) -> None:
     arguments = _from_rule(function, job) if job else vars(_parser(function).parse_args())
     _open_log(function.__name__, job)
     _limit_libraries(job.threads if job else arguments.get("threads"), job.resources.get("gpu_memory") if job else None)
+    if job:
+        _take_gpus(job.resources.get("gpu", 0))
     started = time.perf_counter()
     log.info("started")
     partial = {name: _beside(path) for name, path in arguments.items() if name in _marked(function, "output")}
@@ -245,3 +250,17 @@ def _limit_libraries(threads: int | None, gpu_memory: int | None) -> None:
         os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
     if gpu_memory:
         os.environ["PODIUM_GPU_MEMORY"] = str(gpu_memory)
+
+
+def _take_gpus(count: int) -> None:
+    """Leaves TensorFlow, which is imported later, as many GPUs as the rule claims, which no other step computes on."""
+    found = machine.cards()
+    if not found:  # none, or a board whose one GPU nobody lists
+        return
+    count = min(count, len(found))
+    if (taken := machine.take(count)) is None:
+        log.info("waits for %d of %d GPUs, which other steps compute on", count, len(found))
+        while (taken := machine.take(count)) is None:
+            time.sleep(SECONDS_BETWEEN_TRIES)
+    if len(taken) < len(found):
+        os.environ[machine.VISIBLE] = ",".join(card.visible for card in taken) or "-1"

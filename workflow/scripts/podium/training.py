@@ -11,7 +11,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from podium import device
+from podium import device, networks
 from podium import views as cuts
 from podium.pixels import Pixels
 from podium.step import Progress, log
@@ -67,21 +67,23 @@ def fit(
     seed: int,
     precision: str,
     resume: Path,
+    gpus: int = 1,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups of copies.
 
     Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
-    `val_loss` and `val_accuracy` where photos are held out.
+    `val_loss` and `val_accuracy` where photos are held out. Each batch is shared out among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed goes on there and ends at the same weights.
     """
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
+    log.info("computes in %s on %s", policy, device.described(gpus))
     held = _held_out(labels, groups, seed) if schedule.patience else np.zeros(len(groups), bool)
     some, others = np.flatnonzero(~held), np.flatnonzero(held)
     steps = max(len(some) // schedule.batch, 1)
-    with (strategy := device.strategy()).scope():
+    with (strategy := device.strategy(gpus)).scope():
         network = _compiled(build(policy), schedule, steps, policy)
         resume.mkdir(parents=True, exist_ok=True)
         backup = _Backup(resume, schedule.patience if held.any() else 0)
@@ -112,15 +114,14 @@ def fit(
     return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if held.any() else [])]
 
 
-def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
+def predict(model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None) -> Floats:
     """Probabilities float32 [n, classes] of these rows of the pixels, averaged over the views."""
-    return average(load(model), Pixels(parts), rows, views)
+    return average(load(model, saved_model), Pixels(parts), rows, views)
 
 
-def load(model: Path) -> keras.Model:
-    """What stands behind the resize of a saved model: stored photos have its size."""
-    device.gpus()
-    return keras.models.load_model(model).layers[-1]
+def load(model: Path, saved_model: str | None = None) -> keras.Model:
+    """What stands behind the resize of a model that `networks.load` reads: stored photos have its size."""
+    return networks.load(model, saved_model).layers[-1]
 
 
 def average(

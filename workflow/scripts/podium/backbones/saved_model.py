@@ -1,10 +1,13 @@
 """A SavedModel: what TensorFlow Hub, now Kaggle Models, serves, and what Keras and TensorFlow export.
 
 Source: https://www.tensorflow.org/hub/common_signatures/images, whose networks take colours in 0..1. Those that take
-whole numbers get 0..255. The network itself stays in its folder, which a model built on it needs to be read again.
+whole numbers get 0..255. The network itself stays in its folder, which a model built on it needs to be read again. Its
+graph can do whatever TensorFlow can, write files too: a model is read with the folder that its user names, no other.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,22 @@ from podium.backbones import HUB, pixels
 from podium.step import BadInput
 
 SIGNATURE = "serving_default"
+_named: ContextVar[str | None] = ContextVar("named", default=None)
+
+
+@contextmanager
+def named(weights: str | None) -> Iterator[None]:
+    """Models that are read within are built on this folder or handle; where it is None, on no SavedModel at all."""
+    token = _named.set(weights)
+    try:
+        yield
+    finally:
+        _named.reset(token)
 
 
 @keras.saving.register_keras_serializable("podium")
 class SavedModel(keras.layers.TFSMLayer):
-    """Keras's layer; a model with it can be read wherever this module is imported. Its one output is a tensor."""
+    """Keras's layer; its one output is a tensor. `named` says what it is read from."""
 
     def __init__(self, filepath: str, **options: Any) -> None:
         super().__init__(filepath, call_endpoint=SIGNATURE, **options)
@@ -32,8 +46,11 @@ class SavedModel(keras.layers.TFSMLayer):
         return {key: value for key, value in config.items() if not key.startswith("call_")}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "SavedModel":
-        return cls(**config)
+    def from_config(cls, config: dict[str, Any], **options: Any) -> "SavedModel":
+        """Of what the user named, wherever the file says that it was; else Keras's safe mode decides, and refuses."""
+        if weights := _named.get():
+            return cls(**{**config, "filepath": str(_folder(weights))})
+        return super().from_config(config, **options)
 
 
 def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: bool) -> keras.Model:  # noqa: ARG001

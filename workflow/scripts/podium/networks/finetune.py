@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from podium import backbones, depthwise, device, training
 from podium.augmentation import Augmentation, Strengths
-from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 from podium.networks import for_any_size
 from podium.pixels import Pixels
 from podium.step import BadInput
@@ -41,15 +40,16 @@ def fit(
     dropout: float,
     frozen: float | str,
     augment: dict[str, Any],
+    gpus: int = 1,
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their copies.
 
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
     of the backbone's layers `frozen` stay as they are: a share from the first one on, or up to the last one of a stage
-    of that name. `augment` are the `augmentation.Strengths`, `schedule` the settings of `training.Schedule`. Returns
-    the model and a row for each epoch. Raises BadInput where there is no such stage, and where only the head would
-    train.
+    of that name. `augment` are the `augmentation.Strengths`, `schedule` the settings of `training.Schedule`; each batch
+    is shared out among `gpus` GPUs. Returns the model and a row for each epoch. Raises BadInput where there is no such
+    stage, and where only the head would train.
     """
     count, settings = targets.shape[1], training.Schedule(**schedule, clip=CLIP)
     shown = Augmentation(Pixels(parts), rows, targets, sizes, settings.epochs, Strengths(**augment))
@@ -62,6 +62,7 @@ def fit(
         settings,
         seed=seed,
         precision=precision,
+        gpus=gpus,
         resume=resume,
     )
     finished = _finished(trained, pretrained(policy=device.policy(precision)), count)

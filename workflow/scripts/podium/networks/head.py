@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from podium import backbones
 from podium.networks import for_any_size
-from podium.step import log
+from podium.step import BadInput, log
 
 if TYPE_CHECKING:
     import keras
@@ -67,7 +67,13 @@ def fit(
     return _model(backbone, weights, precision, size, full_kernel, full_bias), history
 
 
-def predict(model: Path, parts: list[Path], rows: Ints, views: list[str]) -> Floats:
+def predict(
+    model: Path,
+    parts: list[Path],
+    rows: Ints,
+    views: list[str],
+    saved_model: str | None = None,  # noqa: ARG001 (only the head is read)
+) -> Floats:
     """Probabilities float32 [n, classes] of these rows of the embeddings, averaged over the views."""
     kernel, bias = _weights(model)
     return np.mean([_softmax(view @ kernel + bias) for view in load(parts, views, rows)], axis=0)
@@ -137,6 +143,8 @@ def _weights(model: Path) -> tuple[Floats, Floats]:
 
     def look(_: str, node: Any) -> None:
         if node.attrs.get("name") == LAYER:
+            if node["0"].nbytes + node["1"].nbytes > model.stat().st_size:
+                raise BadInput(f"{model}: its head is said to be larger than the file")
             found.extend([node["0"][()], node["1"][()]])
 
     with zipfile.ZipFile(model) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:

@@ -1,0 +1,98 @@
+"""The GPUs of this machine, found and shared out without TensorFlow, so before it is imported.
+
+Where an environment says which are visible, as Slurm's does, it is those; else those that NVIDIA's driver lists.
+"""
+
+import os
+import re
+import socket
+import subprocess
+from ctypes.util import find_library
+from functools import cache
+from importlib.util import find_spec
+from itertools import takewhile
+from typing import NamedTuple
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+QUERY = ("nvidia-smi", "--query-gpu=uuid,name,compute_cap", "--format=csv,noheader")
+SECONDS = 60  # a driver that takes longer to answer is broken
+_held: list[socket.socket] = []
+
+
+class Card(NamedTuple):
+    """A GPU: as CUDA_VISIBLE_DEVICES names it, as everybody on this machine does, its model and what it can compute.
+
+    `capability` is CUDA's compute capability, such as (8, 0); (0, 0) where nobody says.
+    """
+
+    visible: str
+    uuid: str
+    model: str
+    capability: tuple[int, int]
+
+
+@cache
+def cards() -> tuple[Card, ...]:
+    """The GPUs that TensorFlow can compute on; none where it lacks CUDA's libraries, or where nobody lists them."""
+    found = listed = _listed()
+    if VISIBLE in os.environ:
+        names = (name.strip() for name in os.environ[VISIBLE].split(","))
+        # CUDA itself stops at the first name that is none, such as -1.
+        shown = takewhile(lambda name: name and not name.startswith("-"), names)
+        found = tuple(_known(name, listed) for name in shown)
+    return found if found and _has_libraries() else ()
+
+
+def take(count: int) -> list[Card] | None:
+    """Takes so many GPUs for this process alone, until it ends however it ends; None while others have too many.
+
+    Whoever binds a name in Linux's abstract namespace of sockets has it until then: nothing is left behind, and every
+    user of the machine sees it.
+    """
+    taken: list[Card] = []
+    for card in cards():
+        if len(taken) < count and (holder := _bound(card)):
+            _held.append(holder)
+            taken.append(card)
+    if len(taken) == count:
+        return taken
+    for _ in taken:
+        _held.pop().close()
+    return None
+
+
+def _bound(card: Card) -> socket.socket | None:
+    holder = socket.socket(socket.AF_UNIX)
+    try:
+        holder.bind(f"\0podium-gpu-{card.uuid}")
+    except OSError:  # another process has it
+        holder.close()
+        return None
+    return holder
+
+
+def _has_libraries() -> bool:
+    """Whether TensorFlow finds cuDNN: its own, which `make setup GPU=1` installs, or the system's."""
+    own = find_spec("nvidia") and find_spec("nvidia.cudnn")
+    return bool(own or find_library("cudnn"))
+
+
+def _listed() -> tuple[Card, ...]:
+    try:
+        said = subprocess.run(QUERY, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
+    except (OSError, subprocess.SubprocessError):  # no such command, or no driver
+        return ()
+    found = []
+    for line in said.splitlines():
+        uuid, model, capability = (part.strip() for part in line.split(","))
+        major, minor = capability.split(".") if re.fullmatch(r"\d+\.\d+", capability) else (0, 0)
+        found.append(Card(uuid, uuid, model, (int(major), int(minor))))
+    return tuple(found)
+
+
+def _known(name: str, listed: tuple[Card, ...]) -> Card:
+    """The GPU that CUDA_VISIBLE_DEVICES gives by its number or by the beginning of its UUID."""
+    for number, card in enumerate(listed):
+        if name == str(number) or (not name.isdigit() and card.uuid.startswith(name)):
+            return card._replace(visible=name)
+    return Card(name, name, "GPU", (0, 0))
