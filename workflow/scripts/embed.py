@@ -27,8 +27,8 @@ def embed(
 ) -> None:
     """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
 
-    What is random in a view depends on a photo's place in its split. `weights` are `imagenet`, `none`, or the file, folder or handle that holds them. `precision` is `float32`,
-    `bfloat16`, `float16`, or `auto`: what this machine is fastest in.
+    What is random in a view depends on a photo's place in its split. `weights` are `imagenet`, `none`, or the file,
+    folder or handle that holds them; `precision` is `float32`, `bfloat16` or `float16`.
     """
     import tensorflow as tf
 

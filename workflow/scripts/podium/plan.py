@@ -7,6 +7,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ class Plan:
                 "part": wildcards.part,
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
-                "precision": self._config.device["precision"],
+                "precision": self._precision,
             },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
@@ -172,6 +173,12 @@ class Plan:
     def gpu_memory(self) -> int:
         """The MB that a step may take of each GPU; 0 for no limit."""
         return self._config.device["gpu_memory"] or 0
+
+    @cached_property
+    def _precision(self) -> str:
+        """What networks compute in. Steps are told it in so many words, so that results of two kinds never mix."""
+        named: str = self._config.device["precision"]
+        return machine.fastest() if named == "auto" else named
 
     @property
     def ensembles(self) -> str:
@@ -307,7 +314,7 @@ class Plan:
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
-        options["precision"] = self._config.device["precision"]
+        options["precision"] = self._precision
         if network not in EMBEDDED:
             options["gpus"] = gpus = self._config.device["gpus"]
             if options["batch"] % gpus:
