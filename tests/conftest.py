@@ -280,4 +280,5 @@ def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: A
 
 
 def job(**wildcards: str) -> SimpleNamespace:
-    return SimpleNamespace(**{"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", **wildcards})
+    usual = {"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", "part": "train-0"}
+    return SimpleNamespace(**{**usual, **wildcards})

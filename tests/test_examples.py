@@ -31,7 +31,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "picnic-entry": {"entry": {"weights": "none", "size": 75, "folds": 2}},
     "progressive-resizing": {
         "frozen": {"size": 64},
-        "progressive": {"size": 64, "train": {"seeds": [0], "finetune": {"sizes": [32, 48], "frozen": 40, **SHORT}}},
+        "progressive": {"size": 64, "train": {"seeds": [0], "finetune": {"sizes": [32, 48], "frozen": 0.8, **SHORT}}},
     },
     "three-approaches": {
         "mlp": {"train": {"mlp": {**SHORT, "layers": [8]}}},

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from conftest import ARCHIVE, EXPERIMENTS, TABLES, competition, edit, jobs, scheduled, snakemake
 
+from podium import machine
+
 
 def of(experiment: str, *rules: str) -> set[str]:
     return {f"{rule} {experiment}" for rule in rules}
@@ -57,7 +59,7 @@ SETTINGS = {
     "fold seed": (CONFIG, top("split", seed=1), FITS | {"split"}),
     "size": (CONFIG, experiment("linear", size=48), LINEAR | {"preprocess", "embed"}),
     "other weights": (CONFIG, experiment("linear", backbone="mobilenet_v2", weights="none"), LINEAR | {"embed"}),
-    "precision": (CONFIG, top("device", precision="float32"), FITS | {"embed"}),
+    "precision": (CONFIG, top("device", precision="float16"), FITS | {"embed"}),
     "deterministic": (CONFIG, top("device", deterministic=True), FITS),
     "members": (CONFIG, top("ensembles", both=["cnn", "linear"]), BLEND),
     "another member": (CONFIG, top("ensembles", both=["linear", "cnn", "whole"]), BLEND),
@@ -104,6 +106,7 @@ UNUSED = (
     network("finetune", epochs=4),
     top("defaults", held_out=False),
     top("device", threads=1),
+    top("device", precision=machine.fastest()),
     top("device", gpu_memory=1024),
     default("robustness", noise=[0.3]),
     top("ensembles", more=["linear", "cnn"]),

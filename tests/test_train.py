@@ -47,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
+def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
     """Trains without a fold, or on all photos, and gives the kernel of the head."""
     train(
         [folder / "train-0.npz"],
@@ -60,7 +60,7 @@ def fit(folder: Path, fold: int | None = 1) -> np.ndarray:
         folder / "events.out.tfevents.history",
         network="head",
         fold=fold,
-        seed=0,
+        seed=seed,
         sharpness=1.0,
         deterministic=False,
         options=OPTIONS,
@@ -220,6 +220,24 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     assert given["groups"].tolist() == [*patients[labelled], -1, -1, -1, -1]
     mean = np.array([[0.4, 0.6, 0.0]] * 3 + [[0.3, 0.2, 0.5]])
     np.testing.assert_allclose(given["targets"][18:], mean**2 / (mean**2).sum(1, keepdims=True), atol=1e-6)
+
+
+def test_no_two_fits_share_random_numbers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit on all photos draws from its seed itself; fits that leave a fold out each from a number of their own."""
+    drawn: list[int] = []
+
+    def fitted(*_: object, seed: int, **__: object) -> None:
+        drawn.append(seed)
+        raise InterruptedError
+
+    monkeypatch.setattr(head, "fit", fitted)
+    fits = [(seed, fold) for seed in range(10) for fold in (None, *range(10))]
+    for seed, fold in fits:
+        with pytest.raises(InterruptedError):
+            fit(folder, fold, seed)
+    assert [number for number, (_, fold) in zip(drawn, fits, strict=True) if fold is None] == list(range(10))
+    assert len(set(drawn)) == len(fits)
+    assert 0 <= min(drawn) <= max(drawn) < 2**32  # what Keras takes
 
 
 def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path) -> None:

@@ -179,6 +179,22 @@ def test_a_pupil_trains_on_what_its_teacher_labels_and_every_page_says_so(finish
     )  # the validation and the readable test photos
 
 
+@pytest.mark.slow
+def test_however_many_parts_the_photos_are_cut_into_predictions_and_submission_are_the_same(
+    finished: tuple[Path, str],
+) -> None:
+    """A head that is fitted on random crops, and a network on pixels."""
+    project, _ = finished
+    facts = yaml.safe_load((project / COMPETITION).read_text())
+    cut = project / "config/competitions/cut.yaml"
+    cut.write_text(yaml.safe_dump({**facts, "index": {"shards": 3}}))
+    names = [f"{name}/{file}" for name in ("whole", "cnn") for file in ("predictions.csv", "submission.csv")]
+    snakemake(project, *(f"results/cut/{name}" for name in names), "--config", "competition=cut", "archive=pets.zip")
+    assert len(list((project / "data/cut/64px").glob("train-*.npy"))) == 3
+    for name in names:
+        assert (project / "results/cut" / name).read_bytes() == (project / RESULTS / name).read_bytes()
+
+
 def test_robustness_is_measured_where_it_is_asked_for(finished: tuple[Path, str]) -> None:
     project, _ = finished
     said = snakemake(project, str(RESULTS / "whole/robustness.csv"), *ARCHIVE)

@@ -45,6 +45,14 @@ REFUSED = {
         "index.range and index.percentile: give one of them, and null for the other",
     ),
     "a fit that is none": (lambda c: c["preprocess"].update(fit="stretch"), "preprocess.fit: 'stretch' is not one of"),
+    "frozen layers that are counted": (
+        lambda c: c["defaults"]["train"]["finetune"].update(frozen=15),
+        "defaults.train.finetune.frozen: 15 is greater than or equal to the maximum of 1",
+    ),
+    "all of a network frozen": (
+        lambda c: c["experiments"]["finetune"]["train"].update(finetune={"frozen": 1}),
+        "experiments.finetune.train.finetune.frozen: 1 is greater than or equal to the maximum of 1",
+    ),
     "one fold": (lambda c: c["defaults"].update(folds=1), "defaults.folds: 1 is not allowed"),
     "no seeds": (lambda c: c["defaults"]["train"].update(seeds=[]), "defaults.train.seeds: "),
     "a seed twice": (lambda c: c["defaults"]["train"].update(seeds=[1, 1]), "defaults.train.seeds: [1, 1] has non-un"),

@@ -104,6 +104,53 @@ def test_without_a_driver_or_without_its_libraries_there_is_no_card(
         assert machine.cards() == ()
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ([(9, 0)], "bfloat16"),
+        ([(8, 7)], "bfloat16"),
+        ([(7, 5)], "float16"),
+        ([(7, 0)], "float16"),
+        ([(6, 2)], "float16"),
+        ([(6, 1)], "float32"),
+        ([(6, 0)], "float16"),
+        ([(5, 3)], "float32"),
+        ([(9, 0), (7, 5)], "float16"),
+        ([(9, 0), (0, 0)], "float32"),
+    ],
+)
+def test_the_least_able_gpu_says_the_precision(
+    capabilities: list[tuple[int, int]], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tuple(Card(str(number), "", "GPU", each) for number, each in enumerate(capabilities))
+    monkeypatch.setattr(machine, "cards", lambda: found)
+    assert machine.fastest() == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [("avx512f avx512_bf16", "bfloat16"), ("amx_bf16 amx_tile", "bfloat16"), ("avx512f", "float32"), (None, "float32")],
+)
+def test_without_a_gpu_the_processor_says_it(
+    flags: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if flags:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} avx2\n")
+    monkeypatch.setattr(machine, "CPU", tmp_path / "cpuinfo")
+    monkeypatch.setattr(machine, "cards", lambda: ())
+    assert machine.fastest() == expected
+
+
+def test_a_jetson_board_says_by_its_chip_what_its_gpu_can(
+    uuids: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compatible").write_text("nvidia,p2771-0000\0nvidia,tegra186\0")
+    monkeypatch.setattr(machine, "BOARD", tmp_path / "compatible")
+    assert machine.cards() == (Card("0", "tegra186", "tegra186", (6, 2)),)
+    assert machine.fastest() == "float16"
+    assert "tegra186" not in uuids
+
+
 def holder() -> tuple["subprocess.Popen[str]", str]:
     """A process that takes a GPU, and which."""
     process = subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True)

@@ -416,11 +416,24 @@ def test_the_device_s_precision_reaches_the_steps_and_nothing_else_of_it_does() 
     for experiment in ("linear", "cnn", "finetune"):
         settings = one.settings("train", job(experiment=experiment))
         assert settings["options"]["precision"] == "bfloat16"
-        settings["options"]["precision"] = "auto"
+        settings["options"]["precision"] = machine.fastest()
         assert settings == plan().settings("train", job(experiment=experiment))
-    given = {"backbone": "efficientnet_lite0", "views": "plain"}
+    given = {"backbone": "efficientnet_lite0", "views": "plain", "part": "test-1"}
     expected = {**given, "weights": "imagenet", "views": ["plain"], "precision": "bfloat16"}
     assert one.settings("embed", job(**given)) == expected
+
+
+@pytest.mark.parametrize("fastest", ["bfloat16", "float16"])
+def test_auto_is_what_the_machine_is_fastest_in_when_the_plan_is_made(
+    fastest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "fastest", lambda: fastest)
+    embed = job(backbone="efficientnet_lite0", views="plain")
+    for experiment in ("linear", "cnn", "finetune"):
+        assert plan().settings("train", job(experiment=experiment))["options"]["precision"] == fastest
+    assert plan().settings("embed", embed)["precision"] == fastest
+    named = plan(lambda config: config["device"].update(precision="float32"))
+    assert named.settings("embed", embed)["precision"] == "float32"
 
 
 def embeddings(*files: str) -> list[str]:

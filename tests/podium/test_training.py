@@ -28,7 +28,7 @@ COMMON |= {"fit": "crop", "weight_decay": 0.01, "label_smoothing": 0.1, "dropout
 AUGMENT = UNVARIED | {"area": [0.3, 1.0], "aspect": 1.3, "shift": 0.1, "rotation": 0.1, "flip": True, "light": 0.4}
 AUGMENT |= {"colour": 0.1, "mixup": 0.5, "cutmix": 0.5, "corruptions": ["plain", "noise-0.1"]}
 COMMON |= {"augment": AUGMENT}
-PRETRAINED = {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "frozen": 10}
+PRETRAINED = {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "frozen": 0.2}
 OPTIONS: dict[str, dict[str, Any]] = {"cnn": COMMON | {"width": 4}, "finetune": COMMON | PRETRAINED}
 # The epochs at whose end the process is killed, before or after its state is kept.
 KILLS = {"cnn": [(1, "before"), (3, "after"), (4, "after")], "finetune": [(1, "after")]}
@@ -125,7 +125,7 @@ for number in range(2):  # the second one finds nothing left to do
 
 def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves of the processor stand for two GPUs. Gradients are clipped on each alone, so here they are not."""
-    options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 40, "dropout": 0.0}
+    options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 0.8, "dropout": 0.0}
     options["augment"] = AUGMENT | {"mixup": 0.0, "cutmix": 0.0}
     given = json.dumps([options, str(part), str(tmp_path / "two"), str(tmp_path / "fit")])
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}

@@ -124,6 +124,7 @@ rule embed:
     input:
         plan.weights,
         pixels="data/{competition}/{size}px/{part}.npy",
+        index="data/{competition}/index.csv",
     output:
         embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",
     log:

@@ -8,22 +8,37 @@ import numpy as np
 from podium import views as cuts
 from podium.corruptions import corrupt
 from podium.pixels import Pixels
-from podium.step import Output, Progress, log, run
+from podium.step import BadInput, Output, Progress, log, run
+from podium.tables import part_places, read_csv
 
 BATCH = 64
 
 
-def embed(pixels: Path, embeddings: Output, *, backbone: str, weights: str, views: list[str], precision: str) -> None:
+def embed(
+    pixels: Path,
+    index: Path,
+    embeddings: Output,
+    *,
+    part: str,
+    backbone: str,
+    weights: str,
+    views: list[str],
+    precision: str,
+) -> None:
     """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
 
-    `weights` are `imagenet`, `none`, or the file, folder or handle that holds them. `precision` is `float32`,
-    `bfloat16`, `float16`, or `auto`: what this machine is fastest in.
+    What is random in a view depends on a photo's place in its split. `weights` are `imagenet`, `none`, or the file,
+    folder or handle that holds them; `precision` is `float32`, `bfloat16` or `float16`.
     """
     import tensorflow as tf
 
     from podium import backbones, device
 
-    photos, policy = Pixels([pixels]), device.policy(precision)
+    photos, places, policy = Pixels([pixels]), part_places(read_csv(index), part), device.policy(precision)
+    if len(photos) != len(places):
+        raise BadInput(f"{pixels}: it holds {len(photos)} photos, and {index} lists {len(places)} of {part}")
+    # Whole batches alone, the first photos once more at the end: of few at a time sums are rounded otherwise.
+    filled = np.resize(np.arange(len(photos)), -(-len(photos) // BATCH) * BATCH)
     log.info("computes in %s on %s", policy, device.described())
     network = backbones.build(backbone, weights, policy=policy, sides=[photos.size])
 
@@ -41,9 +56,11 @@ def embed(pixels: Path, embeddings: Output, *, backbone: str, weights: str, view
             with out.open(zipfile.ZipInfo(f"{view}.npy"), "w", force_zip64=True) as file:
                 shape = (len(photos), network.output_shape[-1])
                 np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-                for rows, batch in photos.batches(np.arange(len(photos)), BATCH):
-                    file.write(embedded(corrupt(view, batch, rows), cuts.boxes(view, rows)).numpy().tobytes())
-                    progress.update(len(rows))
+                for rows, batch in photos.batches(filled, BATCH):
+                    some, count = places[rows], min(BATCH, len(photos) - int(rows[0]))
+                    found = embedded(corrupt(view, batch, some), cuts.boxes(view, some)).numpy()
+                    file.write(found[:count].tobytes())
+                    progress.update(count)
 
 
 if __name__ == "__main__":

@@ -61,10 +61,15 @@ def train(
         rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
         groups = np.concatenate([groups, np.full(len(taught), -1)])
     fit = importlib.import_module(f"podium.networks.{network}").fit
-    fitted, progress = fit(parts, rows, targets, groups, seed=seed + (fold or 0), resume=resume, **options)
+    fitted, progress = fit(parts, rows, targets, groups, seed=_number(seed, fold), resume=resume, **options)
     save(fitted, labels, model, size=options["size"], fit=options["fit"], **json.loads(depth.read_text()))
     write_csv(history, progress)
     tensorboard.write(events, progress)
+
+
+def _number(seed: int, fold: int | None) -> int:
+    """What all that a fit draws depends on: the seed itself, or where a fold is left out a number that both give."""
+    return seed if fold is None else int(np.random.SeedSequence([seed, fold + 1]).generate_state(1)[0])
 
 
 def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[NDArray[np.int64], Floats]:

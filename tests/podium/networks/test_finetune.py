@@ -5,17 +5,23 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import SUBJECTS, UNVARIED, photo
+import yaml
+from conftest import ROOT, SUBJECTS, UNVARIED, photo
 
 from podium import backbones, images, pixels
 from podium.networks import finetune, save
+from podium.step import BadInput
 
 SIZE, COUNT, CLASSES = 48, 16, 4
 ROWS, TARGETS = np.arange(COUNT), np.eye(CLASSES, dtype=np.float32)[np.arange(COUNT) % CLASSES]
 OPTIONS = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE, "sizes": [32], "epochs": 2}
 OPTIONS |= {"fit": "crop", "precision": "float32"}
 OPTIONS |= {"batch": 8, "learning_rate": 0.002, "weight_decay": 0.02, "label_smoothing": 0.1, "dropout": 0.2}
-OPTIONS |= {"patience": 0, "frozen": 30, "augment": UNVARIED | {"area": [0.3, 1.0], "rotation": 0.1, "light": 0.3}}
+OPTIONS |= {
+    "patience": 0,
+    "frozen": "block9",
+    "augment": UNVARIED | {"area": [0.3, 1.0], "rotation": 0.1, "light": 0.3},
+}
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +55,10 @@ def with_weights(model: keras.Model) -> dict[str, list[np.ndarray]]:
 def test_the_first_convolutions_stay_bit_for_bit_and_all_others_change(
     precision: str, part: Path, fitted: tuple[keras.Model, Path], tmp_path: Path
 ) -> None:
-    model, frozen = fitted[0], OPTIONS["frozen"]
+    model, frozen = fitted[0], 30
     if precision == "bfloat16":
-        options = OPTIONS | {"precision": precision, "frozen": (frozen := 40)}
+        frozen = 40
+        options = OPTIONS | {"precision": precision, "frozen": frozen / 49}
         model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     before, after = with_weights(backbones.build("efficientnet_lite0", policy="float32")), with_weights(model)
     assert list(after) == [*before, "probabilities"]
@@ -87,7 +94,7 @@ def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
     backbone: str, precision: str, part: Path, tmp_path: Path
 ) -> None:
     """Batch norms that could not be folded; depthwise layers that have a faster gradient, and some that have none."""
-    options = OPTIONS | {"backbone": backbone, "weights": "none", "frozen": 1, "precision": precision}
+    options = OPTIONS | {"backbone": backbone, "weights": "none", "frozen": 0.01, "precision": precision}
     model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     plain = backbones.build(backbone, "none", policy="float32", sides=[SIZE, 32])
     norms = [layer.name for layer in plain.layers if isinstance(layer, keras.layers.BatchNormalization)]
@@ -106,7 +113,7 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     inputs = keras.Input((None, None, 3))
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
     keras.Model(inputs, features).export(tmp_path / "hub", verbose=False)
-    options = OPTIONS | {"backbone": "saved_model", "weights": str(tmp_path / "hub"), "frozen": 0}
+    options = OPTIONS | {"backbone": "saved_model", "weights": str(tmp_path / "hub"), "frozen": 0.3}
     model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path / "resume", **options)
     before = backbones.build("saved_model", str(tmp_path / "hub"), policy="float32").get_weights()
     assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
@@ -114,3 +121,52 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     stored = pixels.Pixels([part]).read(ROWS)
     found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub"))
     np.testing.assert_allclose(found, model(stored), atol=1e-4)
+
+
+def trained(backbone: str, frozen: float | str) -> list[str]:
+    """The layers of a backbone that train, by name; its weights play no part."""
+    weights = "imagenet" if "lite" in backbone else "none"
+    network = backbones.build(backbone, weights, policy="float32", sides=[32])
+    model = finetune._network(network, CLASSES, frozen, 0.0)
+    return [layer.name for layer in model.layers if layer.trainable_weights and layer.name != "logits"]
+
+
+def test_a_share_of_the_depth_or_a_stage_stays_as_it_is_whatever_the_backbone() -> None:
+    vgg = [
+        f"block{block}_conv{number + 1}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for number in range(count)
+    ]
+    assert trained("vgg16", 0) == vgg
+    assert trained("vgg16", 0.3) == vgg[4:]
+    assert trained("vgg16", "block4") == vgg[10:]
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())["defaults"]["train"]["finetune"]["frozen"]
+    assert trained("efficientnet_lite0", default) == trained("efficientnet_lite0", "block4")
+    assert trained("efficientnet_lite0", "block1")[0] == "block2_expand"  # block10 to block15 are others
+    assert len(trained("efficientnet_lite0", default)) == 49 - 15
+
+
+@pytest.mark.parametrize(
+    ("backbone", "frozen", "message"),
+    [
+        ("vgg16", "block6", "vgg16 has no stage 'block6' (there are: block1, block2, block3, block4, block5)"),
+        (
+            "vgg16",
+            "block5",
+            "block5 leaves none of vgg16's 13 layers to train; a head alone is what the network 'head'",
+        ),
+        ("vgg16", 0.99, "0.99 leaves none of vgg16's 13 layers to train"),
+        ("hub", 0.6, "0.6 leaves none of saved_model's 1 layers to train"),
+    ],
+)
+def test_what_leaves_only_the_head_to_train_is_refused_in_one_line(
+    backbone: str, frozen: float | str, message: str, part: Path, tmp_path: Path
+) -> None:
+    options = OPTIONS | {"backbone": backbone, "weights": "none", "frozen": frozen}
+    if backbone == "hub":
+        inputs = keras.Input((None, None, 3))
+        keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs)).export(tmp_path / "hub", verbose=False)
+        options |= {"backbone": "saved_model", "weights": str(tmp_path / "hub")}
+    with pytest.raises(BadInput) as refused:
+        finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path / "resume", **options)
+    assert str(refused.value).startswith(f"finetune.frozen: {message}")
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "resume").exists()

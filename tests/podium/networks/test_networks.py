@@ -9,18 +9,20 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 
 from podium import images, networks, pixels, views
 from podium.networks import calibrated, cnn, finetune, head, mlp, save
+from podium.tables import write_csv
 from podium.temperature import scaled
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
 CNN |= {"fit": "crop", "label_smoothing": 0.0, "dropout": 0.0, "patience": 0}
 AUGMENT = UNVARIED | {"area": [0.8, 1.2], "shift": 0.1, "rotation": 0.02, "flip": True}
-FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 40}
+FINETUNE = CNN | {"backbone": "efficientnet_lite0", "weights": "imagenet", "sizes": [32], "epochs": 2, "frozen": 0.8}
 FINETUNE |= {"augment": AUGMENT | {"area": [0.3, 1.0], "light": 0.4, "colour": 0.1, "mixup": 0.2, "cutmix": 0.2}}
 CNN |= {"augment": AUGMENT}
 MLP = CNN | {"layers": [32, 16]}
@@ -34,6 +36,7 @@ HEAD = {
     "views": ["plain", "flip"],
     "penalties": [10.0],
 }
+EMBED = {"part": "train-0", "views": ["plain", "flip"]} | {key: HEAD[key] for key in ("backbone", "weights")}
 
 RELOAD = """
 import sys, numpy, keras
@@ -50,14 +53,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("parts")
     decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in SUBJECTS]
     pixels.write(folder / "train-0.npy", (len(decoded), SIZE, SIZE, 3), decoded)
-    embed(
-        folder / "train-0.npy",
-        folder / "train-0.npz",
-        backbone="efficientnet_lite0",
-        weights="imagenet",
-        views=["plain", "flip"],
-        precision="float32",
-    )
+    write_csv(folder / "index.csv", pd.DataFrame({"split": "train", "part": ["train-0"] * len(decoded)}))
+    embed(folder / "train-0.npy", folder / "index.csv", folder / "train-0.npz", precision="float32", **EMBED)
     return dict.fromkeys(["cnn", "finetune", "mlp"], folder / "train-0.npy") | {"head": folder / "train-0.npz"}
 
 
@@ -102,8 +99,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     from embed import embed
 
     part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
-    views = ["plain", "flip"]
-    embed(parts["cnn"], part, backbone="efficientnet_lite0", weights="imagenet", views=views, precision="bfloat16")
+    embed(parts["cnn"], parts["cnn"].with_name("index.csv"), part, precision="bfloat16", **EMBED)
     model, _ = head.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])

@@ -1,4 +1,4 @@
-"""What this machine computes with: GPUs or processor cores, and in which precision. Needs TensorFlow.
+"""What a step computes with: GPUs or processor cores, and in which precision. Needs TensorFlow.
 
 Limits that change no result come from the environment, as TensorFlow's own do: TF_NUM_INTRAOP_THREADS, and
 PODIUM_GPU_MEMORY, a number of MB that TensorFlow may take of each GPU. Without it memory grows as it is needed.
@@ -6,15 +6,12 @@ PODIUM_GPU_MEMORY, a number of MB that TensorFlow may take of each GPU. Without 
 
 import os
 from functools import cache
-from pathlib import Path
 
 import tensorflow as tf
 
 from podium.step import BadInput
 
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
-BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, and Volta with its tensor cores
-SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @cache
@@ -54,18 +51,7 @@ def described(count: int = 1) -> str:
 
 
 def policy(precision: str) -> str:
-    """The Keras dtype policy for `float32`, `bfloat16`, `float16`, or `auto`: what this machine is fastest in."""
-    if precision == "auto":
-        precision = _fastest()
+    """The Keras dtype policy for one of `PRECISIONS`; raises BadInput for any other."""
+    if precision not in PRECISIONS:
+        raise BadInput(f"precision: '{precision}' is none of {', '.join(PRECISIONS)}")
     return precision if precision == "float32" else f"mixed_{precision}"
-
-
-def _fastest() -> str:
-    if not gpus():
-        info = Path("/proc/cpuinfo")
-        here = set(info.read_text().split()) if info.is_file() else set()
-        return "bfloat16" if here & {"avx512_bf16", "amx_bf16"} else "float32"
-    able = min(tf.config.experimental.get_device_details(gpu).get("compute_capability", (0, 0)) for gpu in gpus())
-    if able >= BFLOAT16_SINCE:
-        return "bfloat16"
-    return "float16" if able >= FLOAT16_SINCE or (6, 0) <= able != SLOW_FLOAT16 else "float32"

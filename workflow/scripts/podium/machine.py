@@ -1,4 +1,4 @@
-"""The GPUs of this machine, found and shared out without TensorFlow, so before it is imported.
+"""The GPUs of this machine, found and shared out without TensorFlow, so before it is imported, and its precision.
 
 Where an environment says which are visible, as Slurm's does, it is those; else those that NVIDIA's driver lists.
 """
@@ -11,10 +11,17 @@ from ctypes.util import find_library
 from functools import cache
 from importlib.util import find_spec
 from itertools import takewhile
+from pathlib import Path
 from typing import NamedTuple
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 QUERY = ("nvidia-smi", "--query-gpu=uuid,name,compute_cap", "--format=csv,noheader")
+BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, and Volta with its tensor cores
+SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
+BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+CPU, BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/compatible")
+# The chips of Jetson boards, on which nvidia-smi is missing or does not say.
+JETSONS = {"tegra210": (5, 3), "tegra186": (6, 2), "tegra194": (7, 2), "tegra234": (8, 7)}
 SECONDS = 60  # a driver that takes longer to answer is broken
 _held: list[socket.socket] = []
 
@@ -41,6 +48,17 @@ def cards() -> tuple[Card, ...]:
         shown = takewhile(lambda name: name and not name.startswith("-"), names)
         found = tuple(_known(name, listed) for name in shown)
     return found if found and _has_libraries() else ()
+
+
+def fastest() -> str:
+    """The precision that all of this machine's GPUs compute fastest in, or its processor where there are none."""
+    able = min((card.capability for card in cards()), default=None)
+    if able is None:
+        flags = set(CPU.read_text().split()) if CPU.is_file() else set()
+        return "bfloat16" if flags & BFLOAT16_FLAGS else "float32"
+    if able >= BFLOAT16_SINCE:
+        return "bfloat16"
+    return "float16" if able >= FLOAT16_SINCE or (6, 0) <= able != SLOW_FLOAT16 else "float32"
 
 
 def take(count: int) -> list[Card] | None:
@@ -78,6 +96,9 @@ def _has_libraries() -> bool:
 
 
 def _listed() -> tuple[Card, ...]:
+    board = BOARD.read_text() if BOARD.is_file() else ""
+    if chip := next((chip for chip in JETSONS if chip in board), None):
+        return (Card("0", chip, chip, JETSONS[chip]),)
     try:
         said = subprocess.run(QUERY, capture_output=True, text=True, check=True, timeout=SECONDS).stdout
     except (OSError, subprocess.SubprocessError):  # no such command, or no driver
@@ -95,4 +116,5 @@ def _known(name: str, listed: tuple[Card, ...]) -> Card:
     for number, card in enumerate(listed):
         if name == str(number) or (not name.isdigit() and card.uuid.startswith(name)):
             return card._replace(visible=name)
-    return Card(name, name, "GPU", (0, 0))
+    # A part of one of them, as MIG cuts it.
+    return Card(name, name, "GPU", min((card.capability for card in listed), default=(0, 0)))

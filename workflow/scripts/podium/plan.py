@@ -6,6 +6,7 @@ All of the config is checked when the plan is made, before any job runs.
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -60,9 +61,10 @@ class Plan:
             "pack": lambda: {"part": wildcards.part, "layout": layout},
             "preprocess": lambda: {"size": int(wildcards.size), **facts["preprocess"]},
             "embed": lambda: {
+                "part": wildcards.part,
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
-                "precision": self._config.device["precision"],
+                "precision": self._precision,
             },
             "train": lambda: self._train(wildcards),
             "predict": lambda: self._predict(wildcards),
@@ -181,6 +183,12 @@ class Plan:
         """The MB that a step may take of each GPU; 0 for no limit."""
         return self._config.device["gpu_memory"] or 0
 
+    @cached_property
+    def _precision(self) -> str:
+        """What networks compute in. Steps are told it in so many words, so that results of two kinds never mix."""
+        named: str = self._config.device["precision"]
+        return machine.fastest() if named == "auto" else named
+
     @property
     def ensembles(self) -> str:
         """A pattern of the ensembles' names, to tell their rule from the experiments'."""
@@ -284,6 +292,7 @@ class Plan:
         if (members := self._config.ensembles.get(name)) is not None:
             return {"members": members, "experiments": {each: self.behind(competition, each) for each in members}}
         settings, facts = self._config.experiment(competition, name), self._config.facts(competition)
+        device = self._config.device
         network, teachers = settings["train"]["network"], settings["train"]["teachers"]
         unused = {"robustness", *(() if network in PRETRAINED else ("backbone", "weights"))}
         unused |= {"held_out"} if settings["folds"] or self._config.has_validation(competition) else set()
@@ -293,7 +302,7 @@ class Plan:
             "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
             "index": {key: value for key, value in facts["index"].items() if key != "shards"},
             **{block: facts[block] for block in ("split", "preprocess")},
-            "device": {key: self._config.device[key] for key in ("precision", "deterministic", "gpus")},
+            "device": {"precision": self._precision} | {key: device[key] for key in ("deterministic", "gpus")},
             **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),
         }
 
@@ -348,7 +357,7 @@ class Plan:
         network, (seed, fold) = experiment["train"]["network"], _fit(wildcards)
         options = {**experiment["train"][network], "size": experiment["size"]}
         options["fit"] = self._config.facts(wildcards.competition)["preprocess"]["fit"]
-        options["precision"] = self._config.device["precision"]
+        options["precision"] = self._precision
         if network not in EMBEDDED:
             options["gpus"] = gpus = self._config.device["gpus"]
             if options["batch"] % gpus:

@@ -37,6 +37,11 @@ def part_rows(index: pd.DataFrame, part: str) -> pd.DataFrame:
     return index[index.part == part].reset_index(drop=True)
 
 
+def part_places(index: pd.DataFrame, part: str) -> NDArray[np.int64]:
+    """The places that a part's photos have in their split."""
+    return np.flatnonzero(index.part[index.split == part.rpartition("-")[0]] == part)
+
+
 class Predictions(NamedTuple):
     """Probabilities float32 [n, classes] of photos named by split and id."""
 

@@ -29,7 +29,7 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
 
     `crop-1`, `crop-2` and so on are random-resized crops, half of them mirrored (Szegedy et al., "Going
     deeper with convolutions", 2015, with a lower bound of 0.15 on the area); each depends on its number
-    and the row alone.
+    and the row alone, which is that of the split, so that however it is cut into parts the crops stay the same.
     """
     if not view.startswith("crop-"):
         box = FIXED["plain"] if is_corruption(view) else FIXED[view]

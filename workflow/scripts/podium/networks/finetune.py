@@ -1,5 +1,6 @@
 """A pretrained backbone trained further on the pixels, with a new head."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from podium import backbones, depthwise, device, training
 from podium.augmentation import Augmentation, Strengths
 from podium.networks import for_any_size
 from podium.pixels import Pixels
+from podium.step import BadInput
 
 CLIP = 1.0  # the most that the gradient of one weight tensor may measure
 
@@ -37,7 +39,7 @@ def fit(
     precision: str,
     sizes: list[int],
     dropout: float,
-    frozen: int,
+    frozen: float | str,
     augment: dict[str, Any],
     gpus: int = 1,
     **schedule: Any,
@@ -45,9 +47,10 @@ def fit(
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
 
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
-    the first `frozen` convolutions stay as they are. `augment` are the `augmentation.Strengths`, `schedule` the
-    settings of `training.Schedule`; each batch is shared out among `gpus` GPUs. Returns the model and a row for each
-    epoch.
+    of the backbone's layers `frozen` stay as they are: a share from the first one on, or up to the last one of a stage
+    of that name. `augment` are the `augmentation.Strengths`, `schedule` the settings of `training.Schedule`; each batch
+    is shared out among `gpus` GPUs. Returns the model and a row for each epoch. Raises BadInput where there is no such
+    stage, and where only the head would train.
     """
     count, settings = targets.shape[1], training.Schedule(**schedule, clip=CLIP)
     shown = Augmentation(Pixels(parts), rows, targets, sizes, settings.epochs, Strengths(**augment))
@@ -67,16 +70,35 @@ def fit(
     return for_any_size(finished, size, fit), history
 
 
-def _network(pretrained: keras.Model, count: int, frozen: int, dropout: float) -> keras.Model:
-    """Logits of photos of any size; the first `frozen` layers with weights do not train.
+def _network(pretrained: keras.Model, count: int, frozen: float | str, dropout: float) -> keras.Model:
+    """Logits of photos of any size; what is `frozen` does not train.
 
     Nor does a batch norm that could not be folded away: its statistics of few photos would be worse than its own.
     """
     network = depthwise.with_fast_gradients(pretrained)
-    for number, layer in enumerate(layer for layer in network.layers if layer.weights):
-        layer.trainable = number >= frozen and not isinstance(layer, keras.layers.BatchNormalization)
+    for layer in network.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    able = [layer for layer in network.layers if layer.trainable_weights]
+    for layer in able[: _depth([layer.name for layer in able], frozen, network.name)]:
+        layer.trainable = False
     features = keras.layers.Dropout(dropout)(network.output)
     return keras.Model(network.input, keras.layers.Dense(count, dtype="float32", name="logits")(features))
+
+
+def _depth(layers: list[str], frozen: float | str, backbone: str) -> int:
+    """How many of the layers of these names stay as they are; raises BadInput for no such stage and for all layers."""
+    if isinstance(frozen, str):
+        stage = re.compile(rf"{re.escape(frozen)}(?!\d)")  # `block1` is not `block10`
+        depth = max((place for place, name in enumerate(layers, 1) if stage.match(name)), default=0)
+        if not depth:
+            stages = dict.fromkeys(re.sub(r"(?<=\d)(?!\d).*", "", name) for name in layers)
+            raise BadInput(f"finetune.frozen: {backbone} has no stage '{frozen}' (there are: {', '.join(stages)})")
+    else:
+        depth = round(frozen * len(layers))
+    if depth >= len(layers):
+        left = f"leaves none of {backbone}'s {len(layers)} layers to train"
+        raise BadInput(f"finetune.frozen: {frozen} {left}; a head alone is what the network 'head' fits")
+    return depth
 
 
 def _finished(trained: keras.Model, plain: keras.Model, count: int) -> keras.Model:
