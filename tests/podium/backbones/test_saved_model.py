@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from classify import classify
 from export import export
 from look import look
 from podium import backbones, pixels
@@ -161,7 +162,8 @@ def hostile(tmp_path: Path) -> Path:
     spatial = keras.layers.Conv2D(4, 2)(keras.layers.Conv2D(4, 1)(frozen.input))
     joined = keras.layers.Concatenate()([frozen.output, keras.layers.GlobalAveragePooling2D()(spatial)])
     head = keras.layers.Dense(2, activation="softmax", name="head")(joined)
-    save(for_any_size(keras.Model(frozen.input, head), SIDE), ["cat", "cup"], tmp_path / "model.keras")
+    model = for_any_size(keras.Model(frozen.input, head), SIDE, "crop")
+    save(model, ["cat", "cup"], tmp_path / "model.keras", size=SIDE, fit="crop", range=None)
     pixels.write(tmp_path / "test-0.npy", PHOTOS.shape, PHOTOS)
     Image.fromarray(PHOTOS[0]).save(tmp_path / "photo.png")
     index = pd.DataFrame({"id": list("abcd"), "label": ["cat", "cup", "", ""], "split": ["train"] * 2 + ["test"] * 2})
@@ -172,7 +174,7 @@ def hostile(tmp_path: Path) -> Path:
 
 
 def predicted(folder: Path, saved_model: str | None, network: str = "finetune") -> np.ndarray:
-    files = [folder / "index.csv", folder / "folds.csv", folder / "predictions.csv"]
+    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
     settings = {"network": network, "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": saved_model}
     predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
     return Predictions.read(files[2]).probabilities
@@ -186,7 +188,11 @@ def looks(folder: Path, saved_model: str | None) -> None:
     look(folder / "model.keras", folder / "photo.png", folder / "look.png", saved_model)
 
 
-USES = {"predict": predicted, "export": exports, "look": looks}
+def classifies(folder: Path, saved_model: str | None) -> None:
+    classify(folder / "model.keras", [folder / "photo.png"], folder / "found.csv", saved_model)
+
+
+USES = {"predict": predicted, "classify": classifies, "export": exports, "look": looks}
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
@@ -200,7 +206,7 @@ def test_the_saved_model_of_a_stranger_runs_only_where_the_user_names_it(
     assert str(refused.value) == f"{expected}--saved-model {theirs}"
     assert not (hostile / "left.txt").exists()
     use(hostile, theirs)
-    if use is predicted:  # the others do not compute this part of the network
+    if use in (predicted, classifies):  # the others do not compute this part of the network
         assert (hostile / "left.txt").exists()
 
 
