@@ -205,7 +205,10 @@ def test_a_zip_is_made_anew_for_another_attempt_alone(finished: tuple[Path, str]
     finally:
         (project / COMPETITION).write_text(before[0])
         (project / CONFIG).write_text(before[1])
-    assert "podium: --config: attempt: 4 is more than the 3 a day that config/competitions/pets.yaml: submission.zip" in refused
+    assert (
+        "podium: --config: attempt: 4 is more than the 3 a day that config/competitions/pets.yaml: submission.zip"
+        in refused
+    )
     with zipfile.ZipFile(project / wanted[0]) as archive:
         assert archive.namelist() == ["13-03-19_2.csv"]
         assert archive.read("13-03-19_2.csv") == (project / RESULTS / "cnn/submission.csv").read_bytes()

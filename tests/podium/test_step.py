@@ -206,7 +206,7 @@ def test_an_output_that_is_a_folder_is_whole_or_as_it_was(tmp_path: Path, before
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["also.txt", "filled"]
 
 
-APPEND = '''
+APPEND = """
 from podium.step import BadInput, Growing, run
 
 def append(grown: Growing, *, word: str, then: str | None) -> None:
@@ -216,7 +216,7 @@ def append(grown: Growing, *, word: str, then: str | None) -> None:
 
 if __name__ == "__main__":
     run(append)
-'''
+"""
 
 
 def test_an_output_that_grows_begins_with_what_it_held_and_a_failure_adds_nothing(tmp_path: Path) -> None:
