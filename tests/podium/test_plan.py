@@ -565,6 +565,7 @@ BESIDE: dict[str, Callable[[dict[str, Any]], object]] = {
     "robustness": lambda c: c["defaults"]["robustness"].update(noise=[0.3]),
     "held out beside a validation table": lambda c: c["defaults"].update(held_out=False),
     "threads": lambda c: c["device"].update(threads=1),
+    "shards": lambda c: c["index"].update(shards=2),
 }
 BEHIND: dict[str, Callable[[dict[str, Any]], object]] = {
     "its own block": lambda c: c["defaults"]["train"]["cnn"].update(epochs=2),

@@ -13,13 +13,14 @@ from typing import Any
 
 from podium import machine
 from podium.backbones import FAMILIES, WITHOUT_A_FILE
-from podium.config import COMPETITIONS, EMBEDDED, KAGGLE, LAYOUTS, Config
+from podium.config import COMPETITIONS, DATA_BLOCKS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.fingerprint import fingerprint
 from podium.history import Scored, plain, read
 from podium.settings import ConfigError, Settings, instead
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side, and share them
+IN_THE_INDEX = ("strict", "shards")  # what comes to figures only by which photos the index lists
 HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit beside
 
 
@@ -300,8 +301,7 @@ class Plan:
         return {
             **{key: value for key, value in settings.items() if key not in unused},
             "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
-            "index": {key: value for key, value in facts["index"].items() if key != "shards"},
-            **{block: facts[block] for block in ("split", "preprocess")},
+            **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
             "device": {"precision": self._precision} | {key: device[key] for key in ("deterministic", "gpus")},
             **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),
         }
@@ -469,6 +469,10 @@ def _view_groups(experiment: Settings, rule: str, split: str) -> list[list[str]]
         return [to_predict]
     more = [view for view in to_predict if view not in to_train]
     return [*([to_train] if len(more) < len(to_predict) else []), *([more] if more else [])]
+
+
+def _without(settings: Settings, keys: tuple[str, ...]) -> Settings:
+    return {key: value for key, value in settings.items() if key not in keys}
 
 
 def _folder(experiment: Settings) -> str:
