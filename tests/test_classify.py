@@ -108,7 +108,7 @@ def test_what_cannot_be_classified_is_refused_in_one_line(
             photos,
             "seed0-fold0: no results of an experiment; ask Snakemake for its submiss",
         ),
-        (photos / "notes.txt", photos, r"notes\.txt: not a model that names its classes"),
+        (photos / "notes.txt", photos, r"notes\.txt: not a model in a .keras file"),
         (model, photos / "none", "none: no such file or folder"),
         (model, broken, r"te201\.jpg: no photo that can be read"),
     ]:
