@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -115,6 +116,7 @@ def _mean(model: Path, photos: Photos, views: list[str], temperature: float = 1.
         from podium.backbones import saved_model  # noqa: F401 (where Keras finds its layer when it reads a model)
 
         device.gpus()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a graph for each model
     network, stored = training.load(model), pixels.Pixels([photos.stored(saved_size(model))])
     rows = np.arange(len(stored))
     each = [scaled(training.average(network, stored, rows, [view]), 1 / temperature) for view in views]
