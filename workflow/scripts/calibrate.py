@@ -64,7 +64,7 @@ def _calibrated(
     before: Predictions, yardstick: Yardstick, photos: pd.DataFrame, fits: list[Predictions], seeds: int
 ) -> tuple[Floats, dict[str, Any]]:
     """The probabilities after scaling, and what calibration.json says of it."""
-    own, truth, after = before.probabilities[yardstick.rows], yardstick.truth, before.probabilities.copy()
+    own, truth = before.probabilities[yardstick.rows], yardstick.truth
     temperature, calibrated = _crossfitted(own, truth, yardstick.parts(PARTS))
     figures = {
         name: {"before": measure(truth, own), "after": measure(truth, calibrated)}
@@ -75,7 +75,7 @@ def _calibrated(
     if yardstick.name == "out_of_fold" and fits:
         test_temperature = _of_means(before, fits, seeds, temperature, photos)
     read = pd.MultiIndex.from_frame(before.keys).isin(pd.MultiIndex.from_frame(photos[["split", "id"]]))
-    after[read] = scaled(before.probabilities[read], test_temperature)
+    after = np.where(read[:, None], scaled(before.probabilities, test_temperature), before.probabilities)
     if yardstick.name == "validation":
         # What was predicted out of fold is another kind again.
         for inside in yardsticks(photos[photos.split == "train"], before):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -114,7 +115,10 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[
 def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None, temperature: float = 1.0) -> Floats:
     """What a model of this temperature gives at temperature 1, averaged over the views."""
     with _silenced():
-        from podium import training
+        from podium import device, training
+
+        device.gpus()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a graph for each model
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
     rows = np.arange(len(stored))
