@@ -154,7 +154,7 @@ def folds(seed: int, count: int, sure: float, noise: float = 1.5) -> tuple[pd.Da
     """
     random = np.random.default_rng(seed)
     rows = [(split, f"{number}.jpg", f"{split}{number}") for split in ("train", "test") for number in range(count)]
-    index = pd.DataFrame(rows, columns=["split", "id", "digest"])
+    index = pd.DataFrame(rows, columns=["split", "id", "digest"]).assign(group=range(len(rows)))
     truth = random.integers(0, 4, 2 * count)
     index["label"] = np.array(LABELS)[truth]
     # Evidence of strength e: logits e * one-hot + sqrt(e) * noise are the exact log posterior of a uniform prior.
@@ -256,7 +256,9 @@ def test_a_calibration_error_that_rises_is_owned_to(tmp_path: Path) -> None:
     sure = np.tile(np.array([0.7, 0.298, 0.001, 0.001], np.float32), (count, 1))
     right = np.repeat([0, 2, 3], [count * 7 // 10, count * 3 // 20, count * 3 // 20])
     ids = [str(number) for number in range(count)]
-    index = pd.DataFrame({"id": ids, "split": "train", "label": np.array(LABELS)[right], "digest": ids})
+    index = pd.DataFrame({"id": ids, "split": "train", "label": np.array(LABELS)[right], "digest": ids}).assign(
+        group=range(len(ids))
+    )
     found, said = calibrated(tmp_path, index, Predictions(index[["split", "id"]], LABELS, sure))
     assert said["log_loss"]["after"] < said["log_loss"]["before"]
     assert said["calibration_error"]["after"] > said["calibration_error"]["before"] == pytest.approx(0, abs=1e-6)
@@ -275,7 +277,9 @@ def test_any_rows_stay_probabilities_with_the_same_first_choice(
     values = np.array([row for row, _ in rows])
     values = (values / values.sum(1, keepdims=True)).astype(np.float32)
     ids = [str(number) for number in range(len(rows))]
-    index = pd.DataFrame({"id": ids, "split": "train", "label": [label for _, label in rows], "digest": ids})
+    index = pd.DataFrame({"id": ids, "split": "train", "label": [label for _, label in rows], "digest": ids}).assign(
+        group=range(len(ids))
+    )
     index["group"] = range(len(rows))
     found, _ = calibrated(tmp_path_factory.getbasetemp(), index, Predictions(index[["split", "id"]], LABELS, values))
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)

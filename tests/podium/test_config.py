@@ -211,20 +211,6 @@ def test_a_wrong_competition_is_refused_in_one_line(project: Path, facts: dict[s
 FOLDERS = {"folders": {"path": "", "holdout": 0.2, "seed": 0}}
 
 
-@pytest.mark.parametrize("where", ["competition", "command line"])
-def test_what_is_about_rows_of_tables_is_refused_where_there_are_none(project: Path, where: str) -> None:
-    loose = {"index": {"strict": False}}
-    facts = {"archive": "pets.zip", **FOLDERS, **(loose if where == "competition" else {})}
-    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))
-    given = {"index": {"strict": False, "shards": 1}} if where == "command line" else {}
-    with pytest.raises(
-        ConfigError, match=r"pets\.yaml: index\.strict: false is about rows of tables, and here are none"
-    ):
-        plan(**given)
-    pets(project, archive="pets.zip", **loose)
-    assert plan().settings("index", job())["strict"] is False
-
-
 def test_a_sample_counts_in_every_layout(project: Path) -> None:
     facts = {"archive": "pets.zip", **FOLDERS, "submission": {"sample": "sample.tsv", "ids": "test"}}
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))

@@ -94,8 +94,6 @@ class Config:
             # A digest beside no archive is that of the one which each user brings.
             own = None if facts["archive"] else facts["sha256"]
             facts |= {"archive": self._config["archive"], "sha256": self._config.get("sha256") or own}
-        if not facts["tables"] and not facts["index"]["strict"]:
-            raise ConfigError(f"{path}: index.strict: false is about rows of tables, and here are none")
         if isinstance(facts["archive"], str) and "://" in facts["archive"] and not facts["sha256"]:
             raise ConfigError(f"{self._place('archive', below=str(path))}: sha256: an archive at a URL needs one")
         if isinstance(facts["archive"], dict) and facts["sha256"]:
