@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from podium.networks import cnn, head, saved_metadata
 from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict
-from train import train
+from train import SHARE, train
 
 OPTIONS = {
     "backbone": "efficientnet_lite0",
@@ -39,7 +40,8 @@ def folder(tmp_path: Path) -> Path:
         embeddings = (centres[classes] + 0.5 * random.normal(size=(count, 1280))).astype(np.float32)
         np.savez(tmp_path / f"{split}-0.npz", plain=embeddings)
         rows += [[f"{number}.jpg", "" if split == "test" else LABELS[one], split] for number, one in enumerate(classes)]
-    write_csv(tmp_path / "index.csv", pd.DataFrame(rows, columns=["id", "label", "split"]))
+    index = pd.DataFrame(rows, columns=["id", "label", "split"])
+    write_csv(tmp_path / "index.csv", index.assign(digest=index.split + index.id))
     count = SPLITS["train"]
     folds = {"id": [row[0] for row in rows[:count]], "fold": np.arange(count) // 3 % 4, "group": np.arange(count)}
     write_csv(tmp_path / "folds.csv", pd.DataFrame(folds))
@@ -238,6 +240,54 @@ def test_no_two_fits_share_random_numbers(folder: Path, monkeypatch: pytest.Monk
     assert [number for number, (_, fold) in zip(drawn, fits, strict=True) if fold is None] == list(range(10))
     assert len(set(drawn)) == len(fits)
     assert 0 <= min(drawn) <= max(drawn) < 2**32  # what Keras takes
+
+
+def measured(folder: Path, fold: int | None, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[int]]:
+    """The rows of the photos that a fit is to measure, and their classes' numbers."""
+    given: dict[str, Any] = {}
+
+    def fitted(*_: object, **settings: object) -> None:
+        given.update(settings)
+        raise InterruptedError
+
+    monkeypatch.setattr(head, "fit", fitted)
+    with pytest.raises(InterruptedError):
+        fit(folder, fold)
+    rows, targets = given["left_out"]
+    assert len(targets) == len(rows)
+    assert (targets.sum(1) == 1).all()
+    return rows.tolist(), targets.argmax(1).tolist()
+
+
+def test_the_fold_left_out_is_measured_or_else_the_validation_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of these photos none that trains too and none of an unknown class; the parts hold them behind the others."""
+    rows, numbers = measured(folder, 1, monkeypatch)
+    assert sorted(rows) == [3, 4, 5, 15, 16, 17]
+    assert numbers == [row % 3 for row in rows]
+    assert measured(folder, None, monkeypatch) == ([24, 27, 25, 26], [0, 0, 1, 2])
+    index = pd.read_csv(folder / "index.csv", keep_default_na=False)
+    index.loc[24, "digest"], index.loc[25, "label"] = index.digest[7], "unheard of"
+    write_csv(folder / "index.csv", index)
+    assert measured(folder, None, monkeypatch) == ([27, 26], [0, 2])
+    write_csv(folder / "index.csv", index[index.split != "validation"])
+    assert measured(folder, None, monkeypatch) == ([], [])
+
+
+def test_of_many_photos_left_out_some_of_each_class_are_measured(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A share of the photos trained on, so that measuring costs little; of the rarest class as well."""
+    count = 6000
+    labels = np.where(np.arange(count) % 10 == 0, "cup", "cat")
+    index = pd.DataFrame({"id": range(count), "label": labels, "split": "train", "digest": range(count)})
+    write_csv(folder / "index.csv", index)
+    write_csv(folder / "folds.csv", pd.DataFrame({"fold": np.arange(count) // 3000, "group": range(count)}))
+    rows, numbers = measured(folder, 1, monkeypatch)
+    assert len(set(rows)) == len(rows) == 3000 // SHARE
+    assert min(rows) >= 3000
+    assert sum(numbers) == len(rows) // 10
+    monkeypatch.setattr("train.SHARE", 1)
+    assert len(measured(folder, 1, monkeypatch)[0]) == 1000
 
 
 def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path) -> None:

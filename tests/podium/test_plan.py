@@ -208,6 +208,20 @@ def test_a_pupil_reads_what_its_teachers_fits_predicted_who_left_out_the_same(pr
     assert files(one, "seed0-fold0") == (predictions("fold0"), ["train-0"])  # only the fold left out was predicted
 
 
+def test_a_fit_on_pixels_reads_the_photos_that_it_is_measured_on(project: Path) -> None:
+    """Those of its fold are among the training photos; with none left out it is the validation table."""
+
+    def parts(one: Plan, experiment: str, fit: str) -> list[str]:
+        return [Path(path).stem for path in one.photos("train", job(experiment=experiment, fit=fit))]
+
+    one = plan(lambda config: config["index"].update(shards=2))
+    both = ["train-0", "train-1", "validation-0", "validation-1"]
+    assert parts(one, "finetune", "seed0-all") == parts(one, "cnn", "seed0-all") == both
+    assert parts(one, "cnn", "seed0-fold1") == parts(one, "linear", "seed0-all") == ["train-0", "train-1"]
+    without_validation(project)
+    assert parts(plan(), "finetune", "seed0-all") == parts(plan(), "finetune", "seed0-fold0") == ["train-0"]
+
+
 def test_robustness_takes_the_fits_and_the_photos_that_judge(project: Path) -> None:
     def asked(one: Plan) -> tuple[list[str], list[str], list[int]]:
         models = [path.removeprefix("results/pets/linear/") for path in one.models(job())]

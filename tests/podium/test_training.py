@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from conftest import ROOT, SUBJECTS, UNVARIED, photo
 from podium import images, pixels, training
 from podium.networks import cnn, finetune
 
-SIZE, COUNT, EPOCHS = 32, 19, 5
+SIZE, COUNT, LEFT_OUT, EPOCHS = 32, 19, 9, 5
 ONE_HOT = np.eye(4, dtype=np.float32)
 COMMON = {"size": SIZE, "precision": "float32", "epochs": EPOCHS, "batch": 8, "learning_rate": 0.002}
 COMMON |= {"fit": "crop", "weight_decay": 0.01, "label_smoothing": 0.1, "dropout": 0.3, "patience": 0}
@@ -53,7 +55,9 @@ def killed(self, epoch, logs=None):
 training._Backup.on_epoch_end = killed
 rows, one_hot = np.arange(19), np.eye(4, dtype=np.float32)
 fit = {"cnn": cnn, "finetune": finetune}[network].fit
-model, history = fit([Path(part)], rows, one_hot[rows % 4], rows, seed=3, resume=Path(resume), **options)
+left_out = (19 + np.arange(9), one_hot[np.arange(9) % 4])
+options |= {"seed": 3, "resume": Path(resume), "left_out": left_out}
+model, history = fit([Path(part)], rows, one_hot[rows % 4], rows, **options)
 np.savez(out, *model.get_weights())
 history.to_csv(f"{out}.csv", index=False)
 """
@@ -63,17 +67,30 @@ history.to_csv(f"{out}.csv", index=False)
 def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pixels of real photos of four subjects."""
     path = tmp_path_factory.mktemp("training") / "train-0.npy"
-    decoded = [images.decode(photo(SUBJECTS[number % 4], number), SIZE) for number in range(COUNT)]
-    pixels.write(path, (COUNT, SIZE, SIZE, 3), decoded)
+    decoded = [images.decode(photo(SUBJECTS[number % 4], number), SIZE) for number in range(COUNT + LEFT_OUT)]
+    pixels.write(path, (COUNT + LEFT_OUT, SIZE, SIZE, 3), decoded)
     return path
 
 
 @pytest.mark.parametrize("network", ["cnn", "finetune"])
 def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part: Path, tmp_path: Path) -> None:
+    """Also at the weights of a fit that measures nothing: photos that are left out decide nothing."""
     rows, options, out = np.arange(COUNT), OPTIONS[network], tmp_path / "fit.npz"
     fit = {"cnn": cnn, "finetune": finetune}[network].fit
-    model, history = fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / "whole", **options)
+    left_out = (COUNT + np.arange(LEFT_OUT), ONE_HOT[np.arange(LEFT_OUT) % 4])
+    fits = {}
+    for name, measured in (("whole", left_out), ("alone", None)):
+        given = options | {"resume": tmp_path / name, "left_out": measured}
+        fits[name] = fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, **given)
+    (model, history), (alone, unmeasured) = fits["whole"], fits["alone"]
     assert list(history.epoch) == [1, 2, 3, 4, 5]
+    assert np.isfinite(history[["val_loss", "val_accuracy"]]).all(axis=None)
+    pd.testing.assert_frame_equal(history[["epoch", "loss", "accuracy"]], unmeasured, check_exact=True)
+    for ours, theirs in zip(alone.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    truth = np.arange(LEFT_OUT) % 4
+    answers = model(pixels.Pixels([part]).read(left_out[0])).numpy().argmax(1)
+    assert history.val_accuracy.iloc[-1] == pytest.approx((answers == truth).mean())
     for kill in [*KILLS[network], None]:
         given = json.dumps([network, options, str(part), str(tmp_path / "resume"), kill, str(out)])
         command = [sys.executable, "-c", FIT, given]
@@ -242,6 +259,46 @@ def watched(states: list[list[np.ndarray]], kill: int | None) -> Callable[..., N
             raise KeyboardInterrupt
 
     return on_epoch_end
+
+
+def test_each_epoch_is_one_line_and_a_long_one_says_how_far_it_is(
+    part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "podium")
+    rows, left_out = np.arange(COUNT), (COUNT + np.arange(LEFT_OUT), ONE_HOT[np.arange(LEFT_OUT) % 4])
+    options = OPTIONS["cnn"] | {"epochs": 3, "left_out": left_out}
+    _, history = cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path / "a", **options)
+    told = [message for message in caplog.messages if message.startswith("epoch ")]
+    for row, message in zip(history.itertuples(), told, strict=True):
+        ours, theirs = (row.loss, row.accuracy), (row.val_loss, row.val_accuracy)
+        figures = "loss {:.2f}, accuracy {:.2f}; left out: loss {:.2f}, accuracy {:.2f}".format(*ours, *theirs)
+        assert message.startswith(f"epoch {row.epoch} of 3: {figures}; ")
+        left = "" if row.epoch == 3 else r", \d+ (s|min) left"
+        assert re.search(rf"; [\d,]+ photos/s{left}$", message)
+    caplog.clear()
+    monkeypatch.setattr(training, "SECONDS_BETWEEN_LINES", 0.0)
+    early = OPTIONS["cnn"] | {"epochs": 2, "patience": 1}
+    cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path / "b", **early)
+    told = [message for message in caplog.messages if message.startswith("epoch ")]
+    assert told[:2] == ["epoch 1 of 2: 8 of 16 photos", "epoch 1 of 2: 16 of 16 photos"]
+    assert "; held out: loss " in told[2]
+    assert ", at most " in told[2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "10 s"),
+        (34, "30 s"),
+        (89, "90 s"),
+        (95, "2 min"),
+        (3560, "59 min"),
+        (3590, "1 h 0 min"),
+        (9000, "2 h 30 min"),
+    ],
+)
+def test_time_is_said_as_exactly_as_it_is_known(seconds: float, said: str) -> None:
+    assert training._roughly(seconds) == said
 
 
 @pytest.mark.parametrize("kill", [2, 4])

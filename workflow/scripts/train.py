@@ -13,7 +13,12 @@ from podium.networks import save
 from podium.step import Output, Resume, log, run
 from podium.tables import Predictions, classes, mean, read_csv, write_csv
 
+# How many of the photos that a fit leaves out are measured in each epoch: at most so many, and one to so many that it
+# trains on, so that measuring costs less than 3 % of a fit; of few photos at least so many, which costs a second.
+MEASURED, SHARE, LEAST = 1000, 25, 32
+
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 def train(
@@ -41,6 +46,9 @@ def train(
     of how the fit went, `events` the same for TensorBoard. On a CPU two fits of one seed are the same anyway; on a GPU
     with `deterministic` only.
 
+    Networks on pixels also measure photos that the fit leaves out: those of its fold, or with none left out those of
+    the validation table, which then stand behind the training photos in `parts`. They decide nothing.
+
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then hold their splits behind the training photos. Source: Lee, "Pseudo-label", 2013.
     """
@@ -60,8 +68,10 @@ def train(
         log.info("trains also on %d photos that its teachers label", len(taught))
         rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
         groups = np.concatenate([groups, np.full(len(taught), -1)])
+    left_out = _left_out(index_, dealt.fold.to_numpy(), fold, min(MEASURED, max(len(rows) // SHARE, LEAST)))
     fit = importlib.import_module(f"podium.networks.{network}").fit
-    fitted, progress = fit(parts, rows, targets, groups, seed=_number(seed, fold), resume=resume, **options)
+    settings = {**options, "seed": _number(seed, fold), "resume": resume, "left_out": left_out}
+    fitted, progress = fit(parts, rows, targets, groups, **settings)
     save(fitted, labels, model, size=options["size"], fit=options["fit"], **json.loads(depth.read_text()))
     write_csv(history, progress)
     tensorboard.write(events, progress)
@@ -72,7 +82,23 @@ def _number(seed: int, fold: int | None) -> int:
     return seed if fold is None else int(np.random.SeedSequence([seed, fold + 1]).generate_state(1)[0])
 
 
-def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[NDArray[np.int64], Floats]:
+def _left_out(index: pd.DataFrame, folds: Ints, fold: int | None, most: int) -> tuple[Ints, Floats]:
+    """Rows and targets of photos to measure: of the fold left out, or where it leaves none out of the validation table.
+
+    Of each class as large a share; none that `yardsticks` would not count either: copies of training photos, and photos
+    of other classes.
+    """
+    rows, labels, train = np.flatnonzero(folds == fold), classes(index), index[index.split == "train"]
+    if fold is None:
+        fresh = index.label.isin(labels) & ~index.digest.isin(train.digest)
+        rows = np.flatnonzero((index.split == "validation") & fresh)
+    numbers = np.searchsorted(labels, index.label.to_numpy(str)[rows])
+    chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    chosen = np.argsort(numbers, kind="stable")[chosen]
+    return rows[chosen], np.eye(len(labels), dtype=np.float32)[numbers[chosen]]
+
+
+def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[Ints, Floats]:
     """Rows of the index that the teachers have predicted, and what they say: float32 [n, classes]."""
     found = mean([Predictions.read(path) for path in teachers], index)
     keys = pd.MultiIndex.from_frame(index[["split", "id"]])

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from podium import views
 from podium.corruptions import corrupt
 from podium.pixels import Pixels
+from podium.step import BadInput
 from podium.training import Feed
 
 Floats = NDArray[np.float32]
@@ -44,15 +45,38 @@ class Augmentation:
     """
 
     def __init__(
-        self, photos: Pixels, rows: Ints, targets: Floats, sizes: list[int], epochs: int, strengths: Strengths
+        self,
+        photos: Pixels,
+        rows: Ints,
+        targets: Floats,
+        sizes: list[int],
+        epochs: int,
+        strengths: Strengths,
+        left_out: tuple[Ints, Floats] | None = None,
     ) -> None:
-        """These rows of the photos, with targets float32 [n, classes]; each of the sides `sizes` for as many epochs."""
-        self._photos, self._rows, self._targets = photos, rows, targets
+        """These rows of the photos, with targets float32 [n, classes]; each of the sides `sizes` for as many epochs.
+
+        `left_out` are rows and targets of more photos, numbered behind these, which are not to be trained on. Raises
+        BadInput where there are fewer photos.
+        """
+        more, theirs = left_out or (rows[:0], targets[:0])
+        self._photos, self._left_out = photos, len(more)
+        self._rows, self._targets = np.concatenate([rows, more]), np.concatenate([targets, theirs])
+        if self._rows.max() >= len(photos):
+            raise BadInput(f"parts: {len(photos)} photos are too few; those to measure stand behind those to train on")
         self._sizes, self._epochs, self._strengths = sizes, epochs, strengths
         self._mixes = [(kind, getattr(strengths, kind)) for kind in ("mixup", "cutmix") if getattr(strengths, kind)]
 
     def feed(self) -> Feed:
-        return Feed(self.draw, (tf.uint8, tf.int32, *[tf.float32] * 5), self.prepare, self.plain)
+        types = (tf.uint8, tf.int32, *[tf.float32] * 5)
+        return Feed(self.draw, types, self.prepare, self.plain, self._left_out, self.work)
+
+    def work(self, epoch: int) -> float:
+        """The pixels of a photo in this epoch."""
+        return float(self._side(epoch) ** 2)
+
+    def _side(self, epoch: int) -> int:
+        return self._sizes[epoch * len(self._sizes) // self._epochs]
 
     def plain(self, some: Ints) -> tuple[NDArray[np.uint8], Floats]:
         """The photos numbered `some` as they are stored, and their targets."""
@@ -61,7 +85,7 @@ class Augmentation:
     def draw(self, some: Ints, random: np.random.Generator, epoch: int) -> tuple[Any, ...]:
         """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, targets."""
         strengths, count = self._strengths, len(some)
-        side = self._sizes[epoch * len(self._sizes) // self._epochs]
+        side = self._side(epoch)
         boxes = views.crops(random, count, strengths.area, strengths.aspect, strengths.flip, strengths.shift)
         turns = random.uniform(-strengths.rotation, strengths.rotation, count)
         contrast = random.uniform(1 - strengths.light, 1 + strengths.light, (count, 1))

@@ -210,13 +210,13 @@ class Plan:
         """The pixels or embeddings that `train` or `predict` reads, in the index's order.
 
         The views to train on have files of their own, so that other views to predict leave them as they are. A fit
-        with teachers also reads the photos that they label.
+        with teachers also reads the photos that they label, and one that measures validation photos reads these.
         """
         experiment = self._config.experiment(wildcards.competition, wildcards.experiment)
         pixels = f"data/{wildcards.competition}/{experiment['size']}px"
         files, shards = list[str](), self._config.facts(wildcards.competition)["index"]["shards"]
-        taught = self._predicted(wildcards) if experiment["train"]["teachers"] else []
-        splits = ["train", *(split for split in taught if split != "train")]
+        more = self._predicted(wildcards) if experiment["train"]["teachers"] else self._measured(wildcards)
+        splits = ["train", *(split for split in more if split != "train")]
         for split in splits if rule == "train" else self._predicted(wildcards):
             parts = [f"{split}-{shard}" for shard in range(shards)]
             if experiment["train"]["network"] in EMBEDDED:
@@ -392,6 +392,12 @@ class Plan:
         own = ["train"] if fold is not None else []
         judging = ["validation"] if self._config.has_validation(wildcards.competition) else []
         return own if alone and fold is not None else [*own, *judging, "test"]
+
+    def _measured(self, wildcards: Any) -> list[str]:
+        """The split that a fit on pixels which leaves no fold out measures itself on, if there is one."""
+        network = self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["network"]
+        measures = network not in EMBEDDED and _left_out(wildcards.fit) is None
+        return ["validation"] if measures and self._config.has_validation(wildcards.competition) else []
 
     def _robustness(self, wildcards: Any) -> Settings:
         fits = [Path(model).parent.name for model in self.models(wildcards)]

@@ -33,15 +33,17 @@ def fit(
     precision: str,
     augment: dict[str, Any],
     gpus: int = 1,
+    left_out: tuple[Ints, Floats] | None = None,
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit the network of logits that `build` makes in a dtype policy, on these rows of the pixels.
 
-    It takes pixels in 0..255 of the stored size. Each batch is shared out among `gpus` GPUs. Returns a model of uint8
-    photos of any size that gives probabilities, and a row for each epoch.
+    It takes pixels in 0..255 of the stored size. Each batch is shared out among `gpus` GPUs. `left_out` are rows and
+    targets of photos that are only measured. Returns a model of uint8 photos of any size that gives probabilities, and
+    a row for each epoch.
     """
     photos, settings = Pixels(parts), training.Schedule(**schedule)
-    shown = Augmentation(photos, rows, targets, [photos.size], settings.epochs, Strengths(**augment))
+    shown = Augmentation(photos, rows, targets, [photos.size], settings.epochs, Strengths(**augment), left_out)
     labels = targets.argmax(1)
     trained, history = training.fit(
         build, shown.feed(), labels, groups, settings, seed=seed, precision=precision, gpus=gpus, resume=resume

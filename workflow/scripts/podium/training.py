@@ -1,5 +1,6 @@
 """Fitting networks on pixels, and predicting with them: what all networks but `head` share. Needs TensorFlow."""
 
+import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from podium.pixels import Pixels
 from podium.step import Progress, log
 
 AHEAD = 2  # batches
+SECONDS_BETWEEN_LINES = 30.0  # within an epoch
 SPARED = 10  # where a fit may stop early, one photo in so many says when
 MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
@@ -31,13 +33,17 @@ class Feed(NamedTuple):
 
     `draw(some, random, epoch)` reads the photos numbered `some` and draws how they are varied, in numpy;
     `types` are the dtypes of what it returns; `prepare(*drawn)` makes of that the batch and its targets.
-    `plain(some)` gives the photos, uint8 or float [n, h, w, 3], as they are, and their targets.
+    `plain(some)` gives the photos, uint8 or float [n, h, w, 3], as they are, and their targets. Behind the photos to
+    train on as many as `left_out` are numbered that are only measured. `work(epoch)` says how long an epoch takes,
+    compared with others.
     """
 
     draw: Callable[[Ints, np.random.Generator, int], tuple[Any, ...]]
     types: tuple[tf.DType, ...]
     prepare: Callable[..., Tensors]
     plain: Callable[[Ints], tuple[Any, Floats]]
+    left_out: int = 0
+    work: Callable[[int], float] = lambda _: 1.0
 
 
 class Schedule(NamedTuple):
@@ -72,7 +78,8 @@ def fit(
     """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups.
 
     Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
-    `val_loss` and `val_accuracy` where photos are held out. Each batch is shared out among `gpus` GPUs.
+    `val_loss` and `val_accuracy`: of the photos that are held out to say when to stop, or else of those that the feed
+    leaves out, which decide nothing. Each batch is shared out among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed goes on there and ends at the same weights.
@@ -82,6 +89,8 @@ def fit(
     log.info("computes in %s on %s", policy, device.described(gpus))
     held = _held_out(labels, groups, seed) if schedule.patience else np.zeros(len(groups), bool)
     some, others = np.flatnonzero(~held), np.flatnonzero(held)
+    if not held.any():
+        others = len(labels) + np.arange(feed.left_out)
     steps = max(len(some) // schedule.batch, 1)
     with (strategy := device.strategy(gpus)).scope():
         network = _compiled(build(policy), schedule, steps, policy)
@@ -89,21 +98,19 @@ def fit(
         backup = _Backup(resume, schedule.patience if held.any() else 0)
         done = backup.restore(network)
     if done:
-        log.info("goes on behind epoch %d of %d", done, schedule.epochs)
-    photos = steps * min(schedule.batch, len(some))
-    with Progress((schedule.epochs - done) * photos, "photos") as progress:
-        says = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_, **__: progress.update(photos // steps))
-        if done < schedule.epochs and not backup.waits_no_longer(done):
-            network.fit(
-                _batches(feed, some, schedule, steps, done, seed),
-                validation_data=_unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync),
-                initial_epoch=done,
-                epochs=schedule.epochs,
-                steps_per_epoch=steps,
-                shuffle=False,
-                verbose=0,
-                callbacks=[says, keras.callbacks.CSVLogger(resume / "history.csv", append=True), backup],
-            )
+        log.info("training resumes after epoch %d of %d", done, schedule.epochs)
+    if done < schedule.epochs and not backup.waits_no_longer(done):
+        told = _Told(schedule.epochs, steps, min(schedule.batch, len(some)), feed.work, early=bool(held.any()))
+        network.fit(
+            _batches(feed, some, schedule, steps, done, seed),
+            validation_data=_unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync),
+            initial_epoch=done,
+            epochs=schedule.epochs,
+            steps_per_epoch=steps,
+            shuffle=False,
+            verbose=0,
+            callbacks=[told, keras.callbacks.CSVLogger(resume / "history.csv", append=True), backup],
+        )
     if backup.best:
         log.info("the weights are those of epoch %d", backup.best_epoch)
         for variable, value in zip(network.variables, backup.best, strict=True):
@@ -111,7 +118,7 @@ def fit(
     # Killed between the two callbacks, an epoch stands there twice.
     history = pd.read_csv(resume / "history.csv").drop_duplicates("epoch", keep="last")
     # Keras writes columns of validation in any case.
-    return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if held.any() else [])]
+    return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if len(others) else [])]
 
 
 def predict(model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None) -> Floats:
@@ -148,6 +155,47 @@ def average(
     return np.concatenate(found)
 
 
+class _Told(keras.callbacks.Callback):
+    """Says how each epoch went and how long the fit still takes; of a long epoch also how far it is."""
+
+    def __init__(self, epochs: int, steps: int, batch: int, work: Callable[[int], float], *, early: bool) -> None:
+        super().__init__()
+        self._epochs, self._photos, self._batch, self._work = epochs, steps * batch, batch, work
+        self._others, self._most = ("held out", "at most ") if early else ("left out", "")
+
+    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
+        self._started, self._worked = time.perf_counter(), 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        self._epoch, self._began = epoch, time.perf_counter()
+        self._said = self._began
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        if (now := time.perf_counter()) - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
+            done = f"{(batch + 1) * self._batch:,} of {self._photos:,} photos"
+            log.info("epoch %d of %d: %s", self._epoch + 1, self._epochs, done)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        now, known = time.perf_counter(), [name for name in (*MEASURED, *VALIDATED) if name in logs]
+        loss, accuracy, *others = (logs[name] for name in known)
+        self._worked += self._work(epoch)
+        rest = sum(map(self._work, range(epoch + 1, self._epochs)))
+        parts = [f"loss {loss:.2f}, accuracy {accuracy:.2f}"]
+        parts += [f"{self._others}: loss {others[0]:.2f}, accuracy {others[1]:.2f}"] if others else []
+        parts.append(f"{self._photos / (now - self._began):,.0f} photos/s")
+        left = f", {self._most}{_roughly((now - self._started) * rest / self._worked)} left" if rest else ""
+        log.info("epoch %d of %d: %s%s", epoch + 1, self._epochs, "; ".join(parts), left)
+
+
+def _roughly(seconds: float) -> str:
+    """So much time, to the nearest that one would say."""
+    if seconds < 90:
+        return f"{max(round(seconds / 10) * 10, 10)} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 class _Backup(keras.callbacks.Callback):
     """Keeps all variables and the number of epochs behind them, in one file that is whole at every moment.
 
@@ -180,7 +228,7 @@ class _Backup(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
-        if logs and logs.get("val_loss", np.inf) < self._best_loss:
+        if self._patience and logs and logs["val_loss"] < self._best_loss:
             self._best_loss, self.best_epoch = logs["val_loss"], epoch + 1
             self.best = values[: len(self.model.variables)]
         best: dict[str, Any] = {f"best_variable_{number}": value for number, value in enumerate(self.best)}

@@ -42,6 +42,7 @@ def fit(
     frozen: float | str,
     augment: dict[str, Any],
     gpus: int = 1,
+    left_out: tuple[Ints, Floats] | None = None,
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
@@ -49,11 +50,11 @@ def fit(
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
     of the backbone's layers `frozen` stay as they are: a share from the first one on, or up to the last one of a stage
     of that name. `augment` are the `augmentation.Strengths`, `schedule` the settings of `training.Schedule`; each batch
-    is shared out among `gpus` GPUs. Returns the model and a row for each epoch. Raises BadInput where there is no such
-    stage, and where only the head would train.
+    is shared out among `gpus` GPUs. `left_out` are rows and targets of photos that are only measured. Returns the model
+    and a row for each epoch. Raises BadInput where there is no such stage, and where only the head would train.
     """
     count, settings = targets.shape[1], training.Schedule(**schedule, clip=CLIP)
-    shown = Augmentation(Pixels(parts), rows, targets, sizes, settings.epochs, Strengths(**augment))
+    shown = Augmentation(Pixels(parts), rows, targets, sizes, settings.epochs, Strengths(**augment), left_out)
     pretrained = partial(backbones.build, backbone, weights, sides={*sizes, size})
     trained, history = training.fit(
         lambda policy: _network(pretrained(policy=policy), count, frozen, dropout),

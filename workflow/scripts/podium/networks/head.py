@@ -38,6 +38,7 @@ def fit(
     *,
     seed: int,
     resume: Path,  # noqa: ARG001 (it takes seconds)
+    left_out: tuple[Ints, Floats] | None = None,  # noqa: ARG001 (the penalties show what overfits)
     backbone: str,
     weights: str,
     size: int,
