@@ -124,8 +124,8 @@ def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
     index = read_csv(tmp_path / "index.csv")
     index["group"] = np.where(index.split == "train", index.id.astype(int) // 15, index.group)
     write_csv(tmp_path / "index.csv", index)
-    paths = [tmp_path / name for name in ("index.csv", "scores.json", "classes.csv", "mistakes.csv")]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0])
+    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
+    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings={})
     scores = json.loads(paths[1].read_text())
     assert scores["validation"] == alone["validation"]
     assert scores["out_of_fold"]["accuracy"] == {"value": 0.75, "low": 0.25, "high": 1.0}
