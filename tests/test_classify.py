@@ -106,7 +106,7 @@ def test_what_cannot_be_classified_is_refused_in_one_line(
         (
             results / "cnn/seed0-fold0",
             photos,
-            "seed0-fold0: no results of an experiment; ask Snakemake for its submiss",
+            "seed0-fold0: contains no results of an experiment; have Snakemake build",
         ),
         (photos / "notes.txt", photos, r"notes\.txt: not a model in a .keras file"),
         (model, photos / "none", "none: no such file or folder"),
@@ -114,6 +114,6 @@ def test_what_cannot_be_classified_is_refused_in_one_line(
     ]:
         with pytest.raises(BadInput, match=message):
             classify(given, [files], tmp_path / "found.csv")
-    with pytest.raises(BadInput, match="a file in a folder that is there is needed to write to"):
+    with pytest.raises(BadInput, match="cannot be written; name a file in an existing folder"):
         classify(model, [photos], tmp_path)
     assert list(tmp_path.iterdir()) == []

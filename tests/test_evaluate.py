@@ -130,7 +130,7 @@ def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
     assert scores["validation"] == alone["validation"]
     assert scores["out_of_fold"]["accuracy"] == {"value": 0.75, "low": 0.25, "high": 1.0}
     assert alone["out_of_fold"]["accuracy"]["low"] > 0.6
-    said = "WARNING: out of fold: 60 photos of 4 groups: so few groups make intervals too narrow"
+    said = "WARNING: out of fold: 60 photos of 4 groups: with so few groups the intervals are too narrow"
     assert [message for message in caplog.messages if "groups" in message] == [said]
 
 
@@ -163,7 +163,7 @@ def test_without_a_photo_to_judge_by_there_are_headers_and_a_warning(
         assert list(found.columns) == list(usual.columns)
         assert found.empty
         assert len(usual) > 0
-    said = "WARNING: no photo with a known label was left out, so nothing says what the submission is worth"
+    said = "WARNING: no labelled photo was left out of training, so the submission's score is not estimated"
     assert caplog.messages == [said]
 
 

@@ -113,7 +113,7 @@ def test_test_photos_rank_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     assert list(found.test_accuracy.astype(str)) == ["0.3", "0.5", "0.9", ""]
     assert caplog.messages == [
         "best by out_of_fold_accuracy: folds, 0.4000",
-        "not ranked, since no photo but the test photos judges them: low, high, unknown",
+        "not ranked because no photos except test photos can judge them: low, high, unknown",
     ]
 
 

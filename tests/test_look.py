@@ -72,10 +72,10 @@ def sides(network: Any) -> list[str]:
 
 def test_what_cannot_be_drawn_is_refused_in_one_line(folder: Path, tmp_path: Path) -> None:
     for model, seen, picture, message in [
-        ("mlp.keras", "photo.jpg", "a.png", "no convolution in it"),
+        ("mlp.keras", "photo.jpg", "a.png", "contains no convolution to draw"),
         ("none.keras", "photo.jpg", "a.png", "no such file"),
         ("cnn.keras", "cnn.keras", "a.png", "not an image"),
-        ("cnn.keras", "photo.jpg", "a.txt", "no kind of image file"),
+        ("cnn.keras", "photo.jpg", "a.txt", "not the name of an image file"),
     ]:
         with pytest.raises(BadInput, match=message):
             look(folder / model, folder / seen, tmp_path / picture)

@@ -83,7 +83,7 @@ def test_a_network_of_keras_and_one_of_the_hub_have_the_same_names(photo: Path, 
         hub.export(tmp_path / str(count), verbose=False)
         settings = {"backbone": "saved_model", "weights": str(tmp_path / str(count))}
         if count == 5:
-            with pytest.raises(BadInput, match="it gives 5 numbers, not one for each of ImageNet's 1000 classes"):
+            with pytest.raises(BadInput, match="has 5 outputs, not one for each of ImageNet's 1000 classes"):
                 recognise(photo, None, **settings)
         else:
             assert recognise(photo, None, **settings)[0][0] == "tabby"
@@ -95,7 +95,7 @@ def test_wrong_input_is_answered_in_one_line(tmp_path: Path, capsys: pytest.Capt
         ([tmp_path / "text.jpg"], "text.jpg: not an image"),
         ([tmp_path / "nowhere.jpg"], "nowhere.jpg: no such file"),
         ([tmp_path / "text.jpg", "--backbone", "vgg61"], "vgg61"),
-        ([tmp_path / "text.jpg", "--picture", tmp_path / "out.doc"], "out.doc: no kind of image file"),
+        ([tmp_path / "text.jpg", "--picture", tmp_path / "out.doc"], "out.doc: not the name of an image file"),
     ]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", ["recognise.py", *map(str, arguments)])

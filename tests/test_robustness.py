@@ -103,7 +103,7 @@ def test_photos_without_a_label_count_for_nothing_and_some_label_is_needed(folde
     assert set(scored(folder, "test", "some.csv").photos) == {6}
     index.loc[index.split == "test", "label"] = ""
     write_csv(folder / "none.csv", index)
-    with pytest.raises(BadInput, match=r"none\.csv: no test photo can judge: none has a label and is no copy of a tr"):
+    with pytest.raises(BadInput, match=r"none\.csv: no test photo can judge: each has no label or is a copy of a trai"):
         scored(folder, "test", "none.csv")
 
 

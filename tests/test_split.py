@@ -150,7 +150,7 @@ def test_copies_count_as_one_photo_and_groups_as_many(tmp_path: Path) -> None:
 
 def test_photos_of_one_group_alone_cannot_be_dealt(tmp_path: Path, index: Path) -> None:
     write_csv(index, read_csv(index).assign(group=0))
-    with pytest.raises(BadInput, match=r"index\.csv: all training photos belong to one group, so none can be left out"):
+    with pytest.raises(BadInput, match=r"index\.csv: all training photos belong to one group, so no fold can be"):
         split(index, tmp_path / "folds.csv", count=4, seed=0)
 
 

@@ -74,7 +74,7 @@ def test_nothing_is_sent_where_the_answer_is_not_understood(tmp_path: Path, monk
     (tmp_path / "kaggle").write_text(f"#!/bin/sh\necho $2 >> {tmp_path}/calls\necho Something else\n")
     (tmp_path / "kaggle").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    with pytest.raises(BadInput, match=re.escape("no table in what the client says: 'Something else'")):
+    with pytest.raises(BadInput, match=re.escape("no table in the client's output: 'Something else'")):
         uploaded(tmp_path)
     assert (tmp_path / "calls").read_text() == "submissions\n"
 
@@ -84,7 +84,7 @@ def test_what_was_sent_and_is_not_listed_is_said(tmp_path: Path, monkeypatch: py
     (tmp_path / "kaggle").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setattr("time.sleep", lambda _: None)
-    with pytest.raises(BadInput, match=r"kaggle:pets: sent, but not listed; look at https://.*/pets/submissions"):
+    with pytest.raises(BadInput, match=r"kaggle:pets: sent, but not listed; check https://.*/pets/submissions"):
         uploaded(tmp_path)
     assert not (tmp_path / "sent.csv").exists()
 

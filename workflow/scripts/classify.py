@@ -1,4 +1,4 @@
-"""Classify new photos with a fit's model, or with all of an experiment's. Run by hand; no rule needs it."""
+"""Classify new photos with one fit's model or with all models of an experiment. Run by hand; no rule uses it."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 
 class Photos:
-    """Files that can be decoded, as pixels of whatever size a model asks for; `lost` says why the others cannot."""
+    """Files that can be decoded, as pixels of the size that a model needs; `lost` gives the reasons of the others."""
 
     def __init__(self, files: list[Path], folder: Path) -> None:
         self.files, self.lost, self._folder = list[Path](), dict[Path, str](), folder
@@ -36,7 +36,7 @@ class Photos:
                 self.lost[file] = str(error)
 
     def stored(self, decoding: dict[str, Any]) -> Path:
-        """A file of their pixels as `preprocess` makes it, uint8 [n, size, size, 3], made once for each `decoding`."""
+        """A file of their pixels as `preprocess` writes it, uint8 [n, size, size, 3], written once per `decoding`."""
         path, size = self._folder / f"{json.dumps(decoding)}.npy", decoding["size"]
         if not path.exists():
             decoded = (images.decode(file.read_bytes(), **decoding) for file in self.files)
@@ -47,16 +47,16 @@ class Photos:
 def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None = None) -> None:
     """Classify photos, or all photos below folders: a CSV of `file`, `class` and the probability of each class.
 
-    `model` is a fit's `model.keras`, or an experiment's or an ensemble's folder in `results/`: then all fits that its
-    submission is made of are averaged, with its views and its calibration, and photos of the competition get what its
-    `predictions.csv` says. `saved_model` is the folder or handle of the SavedModel that models are built on, if on any.
-    A photo that cannot be read is warned of, and its row has neither class nor probabilities.
-    Raises BadInput where there is no photo to read, or no model.
+    `model` is a fit's `model.keras`, or the folder of an experiment or an ensemble in `results/`. For a folder, all
+    fits that its submission is made of are averaged, with its views and its calibration; photos of the competition get
+    the same probabilities as in its `predictions.csv`. `saved_model` is the folder or handle of the SavedModel that the
+    models are built on, or None. For a photo that cannot be read a warning is logged, and its row has neither class nor
+    probabilities. Raises BadInput if no photo can be read, or if there is no model.
     """
     if not model.exists():
         raise BadInput(f"{model}: no such file or folder")
     if out.is_dir() or not out.parent.is_dir():
-        raise BadInput(f"{out}: a file in a folder that is there is needed to write to")
+        raise BadInput(f"{out}: cannot be written; name a file in an existing folder")
     with tempfile.TemporaryDirectory() as scratch:
         found = Photos(listed := list(dict.fromkeys(_listed(photos))), Path(scratch))
         for file, why in found.lost.items():
@@ -73,7 +73,7 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
 
 
 def _listed(photos: list[Path]) -> Iterator[Path]:
-    """The files that are named, and those below the folders that are, sorted, with a photo's suffix."""
+    """The named files, and, sorted, the files with a photo's suffix below the named folders."""
     for path in photos:
         if not path.exists():
             raise BadInput(f"{path}: no such file or folder")
@@ -83,12 +83,12 @@ def _listed(photos: list[Path]) -> Iterator[Path]:
         files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
         yield from (each for each in files if each.suffix.lower() in images.SUFFIXES)
         if others := [each for each in files if each.suffix.lower() not in images.SUFFIXES]:
-            said = "%d files below %s are left out, since their suffix is none of a photo; the first is %s"
+            said = "%d files below %s are left out because their suffix is not a photo's; the first is %s"
             log.warning(said, len(others), path, others[0])
 
 
 def _model(model: Path, photos: Photos, saved_model: str | None) -> tuple[list[str], Floats]:
-    """Classes and probabilities [n, classes] of one model's mean over its experiment's views."""
+    """The classes, and one model's probabilities [n, classes], averaged over its experiment's views."""
     said = saved_metadata(model)
     views, temperature = said.get("views", ["plain"]), said.get("temperature", 1.0)
     found = _mean(model, photos, views, saved_model, temperature)
@@ -96,11 +96,11 @@ def _model(model: Path, photos: Photos, saved_model: str | None) -> tuple[list[s
 
 
 def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[list[str], Floats]:
-    """The same of the mean of all fits of an experiment, or of the weighted mean of an ensemble's members."""
+    """The same for the mean of all fits of an experiment, or for the weighted mean of an ensemble's members."""
     path, weights = folder / "calibration.json", folder / "weights.csv"
     said = json.loads(path.read_text()) if path.is_file() else {}
     if "fits" not in said:
-        raise BadInput(f"{folder}: no results of an experiment; ask Snakemake for its submission first")
+        raise BadInput(f"{folder}: contains no results of an experiment; have Snakemake build its submission first")
     if weights.is_file():
         table = pd.read_csv(weights, dtype={"experiment": str}, keep_default_na=False)
         parts = [_experiment(folder.parent / name, photos, saved_model) for name in table.experiment]
@@ -113,7 +113,7 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[
 
 
 def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None, temperature: float = 1.0) -> Floats:
-    """What a model of this temperature gives at temperature 1, averaged over the views."""
+    """The probabilities at temperature 1 of a model that is calibrated to `temperature`, averaged over the views."""
     with _silenced():
         from podium import device, training
 
@@ -128,7 +128,7 @@ def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """What TensorFlow says as it starts goes nowhere; its environment variable does not stop all of it."""
+    """Discards TensorFlow's start-up messages, since its environment variable does not suppress all of them."""
     terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     try:
@@ -145,9 +145,9 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a fit's model.keras, or an experiment's folder in results/")
     parser.add_argument("photos", type=Path, nargs="+", help="photos, or folders of them")
     parser.add_argument(
-        "--out", type=Path, default=Path("predictions.csv"), help="the table; predictions.csv if left out"
+        "--out", type=Path, default=Path("predictions.csv"), help="the table to write; predictions.csv by default"
     )
-    parser.add_argument("--saved-model", metavar="FOLDER", help="the SavedModel that the model is built on, if on one")
+    parser.add_argument("--saved-model", metavar="FOLDER", help="the SavedModel that the model is built on, if any")
     arguments = parser.parse_args()
     try:
         classify(**vars(arguments))

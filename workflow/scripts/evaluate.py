@@ -15,7 +15,7 @@ from podium.tables import Predictions, mean, read_csv, write_csv
 from podium.yardsticks import yardsticks
 
 CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
-FEW = 10  # groups, of which a bootstrap says too little
+FEW = 10  # groups; with fewer, a bootstrap is unreliable
 MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted", "probability"]
 
 
@@ -33,11 +33,11 @@ def evaluate(
 ) -> None:
     """Score one experiment's predictions on photos that its models were not fitted on.
 
-    The yardsticks are the training photos out of fold or a held-out fold of them, the validation table where
-    there is one, and the held-out test photos where their labels are known; each figure comes with its 95 %
-    interval. `fits` are the predictions of each fit, seed by seed: several seeds are scored one by one too. Where
-    there is none of them, the tables hold nothing but their headers. `scored` keeps the figures of every setting that
-    the experiment ever had; `settings` are those that they depend on now.
+    The yardsticks are the training photos out of fold or a held-out fold of them, the validation table if there is one,
+    and the held-out test photos if their labels are known. Each figure has a 95 % interval. `fits` are the predictions
+    of each fit, seed by seed: with several seeds, each is scored alone too. If there is no yardstick, the tables
+    contain only their headers. `scored` keeps the figures of all settings that the experiment ever had; `settings` are
+    the current settings that the figures depend on.
     """
     photos, found = read_csv(index), Predictions.read(predictions)
     figures, by_class, wrong = {}, [], []
@@ -46,7 +46,7 @@ def evaluate(
         figures[yardstick.name] = score(yardstick.truth, probabilities, own.group.to_numpy())
         by_class.append(class_scores(yardstick.truth, probabilities, found.labels).assign(yardstick=yardstick.name))
         if (groups := own.group.nunique()) < min(FEW, len(own)):
-            said = "WARNING: %s: %d photos of %d groups: so few groups make intervals too narrow"
+            said = "WARNING: %s: %d photos of %d groups: with so few groups the intervals are too narrow"
             log.warning(said, yardstick.name.replace("_", " "), len(own), groups)
         guess = probabilities.argmax(1)
         wrong.append(
@@ -66,7 +66,7 @@ def evaluate(
     for name, each in figures.items():
         log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in METRICS))
     if not figures:
-        log.warning("WARNING: no photo with a known label was left out, so nothing says what the submission is worth")
+        log.warning("WARNING: no labelled photo was left out of training, so the submission's score is not estimated")
     _warn_of_leak(figures)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
     history.add(scored, history.Scored(settings, _digest(photos), figures))
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def _digest(photos: pd.DataFrame) -> str:
-    """The same as long as the photos, their labels and their splits are; parts are only how the work is cut."""
+    """A digest that changes with the photos, their labels or splits, but not with parts, which only divide the work."""
     return hashlib.sha256(photos.drop(columns="part", errors="ignore").to_csv(index=False).encode()).hexdigest()[:16]
 
 
@@ -85,7 +85,7 @@ def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def _add_seeds(figures: dict[str, Any], photos: pd.DataFrame, fits: list[Predictions], seeds: int) -> None:
-    """Adds to each figure the mean and the standard deviation of what the seeds reach alone."""
+    """Adds to each figure the mean and the standard deviation of the single seeds' scores."""
     alone: dict[str, list[dict[str, float]]] = {}
     each = len(fits) // seeds
     for first in range(0, len(fits), each):
@@ -105,12 +105,12 @@ def _said(metric: str, figure: dict[str, float]) -> str:
 
 
 def _warn_of_leak(figures: dict[str, Any]) -> None:
-    """Folds that share near-copies of photos promise more than photos from elsewhere give."""
+    """Warns if scores on other photos are lower than on the folds, as where folds share near-copies of photos."""
     for inside in (figures[name] for name in ("out_of_fold", "held_out") if name in figures):
         for name, figure in figures.items():
             if figure["accuracy"]["high"] < inside["accuracy"]["low"]:
                 log.warning(
-                    "WARNING: the %s photos are harder than the folds promise; believe theirs, not the folds' figures",
+                    "WARNING: the %s photos are harder than the folds promise; believe their figures, not the folds'",
                     name,
                 )
 

@@ -1,4 +1,4 @@
-"""Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
+"""Export one fit's model to formats that other programs load: weights, and a SavedModel to serve."""
 
 from pathlib import Path
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 from podium.networks import load, saved_classes
 from podium.step import Output, log, run
 
-VERSION = "1"  # TensorFlow Serving looks for numbers below the folder that it is given
+VERSION = "1"  # TensorFlow Serving looks for numbered folders in the folder that it is given
 
 
 def export(model: Path, weights: Output, served: Output, *, saved_model: str | None) -> None:
-    """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve.
+    """Export one fit's model to formats that other programs load: weights, and a SavedModel to serve.
 
     `weights` is an HDF5 file for `load_weights` of the same network; `served` a folder for TensorFlow Serving.
     Its signature `serving_default` takes `pixels`, uint8 [n, height, width, 3], upright and RGB, of any size;
-    `encoded` takes the bytes of JPEG and PNG files, a string [n]. Both give `probabilities`, float32
-    [n, classes], and `classes`, the names in their order for each photo, a string [n, classes].
+    `encoded` takes the bytes of JPEG and PNG files, a string [n]. Both return `probabilities`, float32
+    [n, classes], and `classes`, the class names in the same order, repeated for each photo, a string [n, classes].
 
-    `saved_model` is the folder or handle of the SavedModel that the model is built on, if on any: a model that is built
-    on one which is not named raises BadInput.
+    `saved_model` is the folder or handle of the SavedModel that the model is built on, or None. Raises BadInput if the
+    model is built on a SavedModel that is not named.
     """
     import tensorflow as tf
 
@@ -26,18 +26,18 @@ def export(model: Path, weights: Output, served: Output, *, saved_model: str | N
     network.save_weights(weights)
     pixels, encoded = _endpoints(network, classes)
     module = tf.Module()
-    module.kept = [variable.value for variable in network.weights]  # Keras's own ExportArchive keeps them in a set
+    module.kept = [variable.value for variable in network.weights]  # Keras's own ExportArchive stores them in a set
     signatures = {
         "serving_default": tf.function(pixels, [tf.TensorSpec([None, None, None, 3], tf.uint8, "pixels")]),
         "encoded": tf.function(encoded, [tf.TensorSpec([None], tf.string, "encoded")]),
     }
     tf.saved_model.save(module, served / VERSION, signatures)
-    (served / VERSION / "fingerprint.pb").unlink()  # a random number, which no reader needs
-    log.info("a SavedModel of %d classes", network.output_shape[-1])
+    (served / VERSION / "fingerprint.pb").unlink()  # contains a random number and is not needed to load the model
+    log.info("wrote a SavedModel of %d classes", network.output_shape[-1])
 
 
 def _endpoints(network: Any, classes: list[str]) -> tuple[Any, Any]:
-    """What the two signatures compute."""
+    """The functions of the two signatures."""
     import tensorflow as tf
 
     def pixels(pixels: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def _endpoints(network: Any, classes: list[str]) -> tuple[Any, Any]:
         return tf.cast(tf.round(decoded[..., :3] * share + 255 * (1 - share)), tf.uint8)
 
     def named(probabilities: Any) -> dict[str, Any]:
-        # A row for each photo, since TensorFlow Serving takes its answers apart by rows.
+        # A row for each photo, since TensorFlow Serving splits its answers by rows.
         names = tf.repeat(tf.constant([classes]), tf.shape(probabilities)[0], axis=0)
         return {"probabilities": probabilities, "classes": names}
 

@@ -1,4 +1,4 @@
-"""Put what calibration found into one fit's model."""
+"""Store the calibration in one fit's model."""
 
 import json
 from pathlib import Path
@@ -8,10 +8,10 @@ from podium.step import Output, log, run
 
 
 def finish(fitted: Path, calibration: Path, model: Output) -> None:
-    """Put what calibration found into one fit's model, which then gives calibrated probabilities by itself.
+    """Store the calibration in one fit's model, which then gives calibrated probabilities by itself.
 
-    Its `metadata.json` says the `temperature` that its logits are divided by, and the experiment's `views` with the
-    `views_temperature` of one fit's mean over them.
+    Its `metadata.json` contains the `temperature` that its logits are divided by, the experiment's `views`, and
+    `views_temperature`, the temperature of one fit's mean over them.
     """
     found = json.loads(calibration.read_text())
     temperature = found["model_temperature"]

@@ -1,4 +1,4 @@
-"""Compare the experiments, the best first, and keep what was superseded."""
+"""Compare the experiments, the best first, and keep the history of superseded scores."""
 
 from pathlib import Path
 from typing import Any
@@ -27,27 +27,27 @@ def leaderboard(
 ) -> None:
     """Compare the experiments by `metric`, the best first; each figure names its yardstick.
 
-    Each is judged by the validation table where there is one, else out of fold, else by its held-out fold;
-    figures of different yardsticks are not compared: one's experiments stand above the next one's. Where there is
-    none of them, experiments keep their order, whatever the test photos say. `teachers` names, for each that trained
-    on photos without labels, the experiments that labelled these.
+    Each experiment is judged by the validation table if there is one, else out of fold, else by its held-out fold.
+    Figures of different yardsticks are not compared: the experiments of one yardstick are listed above those of the
+    next. Experiments without a yardstick keep their order, whatever their scores on the test photos. `teachers` names,
+    for each experiment that trained on photos without labels, the experiments that labelled them.
 
-    `scored` are the files of the `experiments`, just scored. `others` were scored before, in files beside these: of
-    each the digests of its lines. Those of them that are `fitting`, since their settings are today's, are compared too
-    where their photos are the same. `history` holds all figures of all of them.
+    `scored` are the files of the `experiments`, which have just been scored. `others` were scored earlier, in files
+    next to these; for each it gives the digests of its lines. Those listed in `fitting` have current settings and are
+    compared too if their photos are the same. `history` contains all figures of all experiments.
     """
     files = dict(zip(experiments, scored, strict=True))
     known = {name: read(path) for name, path in files.items()}
     photos = {each[-1].photos for each in known.values()}
     for name, digests in others.items():
-        # What was added meanwhile is for the next time, when it is expected.
+        # Lines added in the meantime are left to the next run, which expects them.
         known[name] = [each for each in read(leaderboard.with_name(name) / "scored.jsonl") if each.digest in digests]
     compared = {
         name: known[name][-1] for name in [*files, *fitting] if known[name] and known[name][-1].photos in photos
     }
     for name in others:
         if name not in compared:
-            log.info("%s is not compared: settings or photos are not those any more that it was scored with", name)
+            log.info("%s is not compared: its settings or photos have changed since it was scored", name)
     table = _ranked([_row(name, each, teachers) for name, each in compared.items()], metric)
     write_csv(leaderboard, table)
     write_csv(history, _history(known, compared))
@@ -61,7 +61,7 @@ def _row(name: str, scored: Scored, teachers: dict[str, list[str]]) -> dict[str,
 
 
 def _flat(scores: dict[str, Any]) -> dict[str, Any]:
-    """The figures of each yardstick as columns."""
+    """The figures of all yardsticks as columns."""
     row = dict[str, Any]()
     for yardstick, figures in scores.items():
         row |= {f"{yardstick}_photos": figures["photos"]}
@@ -84,7 +84,7 @@ def _ranked(rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
 
 
 def _history(known: dict[str, list[Scored]], compared: dict[str, Scored]) -> pd.DataFrame:
-    """A row for each setting that was ever scored, and what differs in it from the one before."""
+    """A row for each combination of settings that was ever scored, with its differences from the previous one."""
     rows = []
     for name, each in known.items():
         for before, scored in zip([*each[:1], *each], each, strict=False):
@@ -104,7 +104,7 @@ def _say_the_best(table: pd.DataFrame, metric: str) -> None:
         if judge := best.judged_by:
             log.info("best by %s_%s: %s, %.4f", judge, metric, best.experiment, best[f"{judge}_{metric}"])
         else:
-            log.info("not ranked, since no photo but the test photos judges them: %s", ", ".join(group.experiment))
+            log.info("not ranked because no photos except test photos can judge them: %s", ", ".join(group.experiment))
 
 
 if __name__ == "__main__":

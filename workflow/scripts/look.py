@@ -1,4 +1,4 @@
-"""Draw what a convolutional network makes of a photo: kernels, feature maps, pooling. Run by hand; no rule needs it."""
+"""Draw the kernels and feature maps of a convolutional network for one photo. Run by hand; no rule uses it."""
 
 import argparse
 import os
@@ -18,19 +18,19 @@ Floats = NDArray[np.float32]
 
 
 def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None) -> None:
-    """Draw what a convolutional network makes of a photo: kernels, feature maps, pooling.
+    """Draw the kernels and feature maps of a convolutional network for one photo.
 
     `model` is a fit's `model.keras`. The picture shows the photo as the network sees it, the kernels of the first
-    convolution, and for each side that the maps have the last features and what pooling leaves of them; the first
-    of them, each from black, its least value, to white. `saved_model` is the folder or handle of the SavedModel that
-    the model is built on, if on any. Raises BadInput where there is no such file or no convolution, or where the model
-    is built on a SavedModel which is not named.
+    convolution, and for each side length of the feature maps the last maps of that side and the output of pooling. Each
+    row shows the first 12 of them, each scaled from its least value (black) to its largest (white). `saved_model` is
+    the folder or handle of the SavedModel that the model is built on, or None. Raises BadInput if a file is missing,
+    the photo cannot be read, the model has no convolution, or it is built on a SavedModel that is not named.
     """
     for path in (model, photo):
         if not path.is_file():
             raise BadInput(f"{path}: no such file")
     if picture.suffix.lower() not in Image.registered_extensions():
-        raise BadInput(f"{picture}: no kind of image file")
+        raise BadInput(f"{picture}: not the name of an image file; give it a suffix such as .png")
     try:
         pixels = images.decode(photo.read_bytes(), **{**saved_metadata(model)["decoding"], "size": SIDE * 4})
     except images.Unreadable as error:
@@ -41,7 +41,7 @@ def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None
 
 
 def _rows(model: Path, saved_model: str | None, pixels: NDArray[np.uint8]) -> list[tuple[str, list[Floats]]]:
-    """What each row of the picture is called and shows."""
+    """The name and the tiles of each row of the picture."""
     import keras
 
     whole = load(model, saved_model)
@@ -49,7 +49,7 @@ def _rows(model: Path, saved_model: str | None, pixels: NDArray[np.uint8]) -> li
     spatial = [layer for layer in network.layers if len(layer.output.shape) == 4 and layer.output.shape[3] > 3]
     first = next((layer for layer in spatial if isinstance(layer, keras.layers.Conv2D)), None)
     if first is None:
-        raise BadInput(f"{model}: no convolution in it")
+        raise BadInput(f"{model}: contains no convolution to draw")
     seen = keras.Model(whole.input, whole.layers[-2].output)(pixels[None])
     maps = keras.Model(network.input, [layer.output for layer in spatial])(seen, training=False)
     kernels = np.moveaxis(np.asarray(first.kernel, np.float32), 3, 0)
@@ -65,7 +65,7 @@ def _rows(model: Path, saved_model: str | None, pixels: NDArray[np.uint8]) -> li
 
 
 def _last_of_each_side(layers: list[Any], sides: list[int], first: int) -> list[int]:
-    """The first convolution, then for each side that the maps have the last layer but for pooling, and the pooling."""
+    """The first convolution, then for each side length of the maps its last layer and its pooling layers."""
     import keras
 
     pooling = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
@@ -91,7 +91,7 @@ def _drawn(rows: list[tuple[str, list[Floats]]]) -> Image.Image:
 
 
 def _grey(values: Floats) -> NDArray[np.uint8]:
-    """From the least value, black, to the largest, white; of more than three channels, as in kernels, the mean."""
+    """Scaled from the least value (black) to the largest (white); unless they are 3, channels are averaged (kernels)."""
     if values.ndim == 3 and values.shape[2] != 3:
         values = values.mean(2)
     least, most = values.min(), values.max()
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="a fit's model.keras")
     parser.add_argument("photo", type=Path)
     parser.add_argument("picture", type=Path, help="the image file to draw")
-    parser.add_argument("--saved-model", metavar="FOLDER", help="what the model is built on, as `weights` named it")
+    parser.add_argument("--saved-model", metavar="FOLDER", help="the SavedModel that the model is built on, if any")
     try:
         look(**vars(parser.parse_args()))
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""Join the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
+"""Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from podium.tables import Predictions, classes, mean, read_csv
 
 
 def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output) -> None:
-    """Join the predictions of an experiment's fits: out of fold side by side, the rest averaged.
+    """Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged.
 
-    One row for each photo that a fit predicted. Test photos that could not be read get the share of each
-    class among the training photos.
+    One row for each photo that a fit predicted. Test photos that cannot be read get the training photos' class
+    frequencies (the prior). Raises BadInput if a readable test photo has no prediction.
     """
     photos, unread = read_csv(index), read_csv(quarantine)
     found = mean([Predictions.read(path) for path in fits], photos)
@@ -27,7 +27,7 @@ def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output) -> Non
         keys = pd.concat([found.keys, unread[["split", "id"]]], ignore_index=True)
         found = Predictions(keys, labels, np.concatenate([found.probabilities, np.tile(prior, (len(unread), 1))]))
         log.warning(
-            "WARNING: %d test photos could not be read and get the training prior; the first is %s",
+            "WARNING: %d test photos cannot be read and get the training photos' class frequencies; the first is %s",
             len(unread),
             unread.id.iloc[0],
         )

@@ -21,7 +21,8 @@ AHEAD = 64
 def preprocess(records: Path, depth: Path, pixels: Output, *, size: int, fit: str, threads: int) -> None:
     """Decode, orient and resize one part's photos to uint8 [n, size, size, 3], in the records' order.
 
-    `depth` says which range of values is shown; `fit` how a photo becomes a square: `crop`, `pad` or `squash`.
+    `depth` is the JSON file with the range of values that is shown; `fit` states how a photo becomes a square: `crop`,
+    `pad` or `squash`.
     """
     count = tfrecords.count(records)
     how = {"size": size, "fit": fit, **json.loads(depth.read_text())}
@@ -29,7 +30,7 @@ def preprocess(records: Path, depth: Path, pixels: Output, *, size: int, fit: st
     def decoded() -> Iterator[NDArray[np.uint8]]:
         encoded = (record.image for record in tfrecords.read(records))
         with Progress(count, "photos") as progress, ThreadPoolExecutor(threads) as pool:
-            # A few photos at a time, so that memory stays flat; `index` has let in large ones.
+            # A few photos at a time, so that memory use stays constant; `index` has already checked their size.
             while some := list(islice(encoded, AHEAD)):
                 yield from pool.map(lambda data: images.decode(data, **how, megapixels=math.inf), some)
                 progress.update(len(some))

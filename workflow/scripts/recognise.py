@@ -1,4 +1,4 @@
-"""Name what a photo shows with a network's own ImageNet classes, without training. By hand only: no rule runs it."""
+"""Name the ImageNet classes that a pretrained network sees in a photo. Run by hand; no rule uses it."""
 
 import argparse
 import os
@@ -11,25 +11,25 @@ from PIL import Image, ImageDraw, ImageFont
 from podium import backbones, images
 from podium.step import BadInput
 
-# In the order of their WordNet numbers, which is that of all these networks; the names are torchvision's (BSD license).
+# In the order of their WordNet numbers, as in the outputs of all these networks; names from torchvision (BSD license).
 CLASSES = Path(backbones.__file__).with_name("imagenet_classes.txt")
 TOP = 5
-SIDE = 224  # for a network that takes any
+SIDE = 224  # for a network that takes photos of any size
 WIDTH, LINE, FONT, MARGIN, BAR = 480, 36, 18, 8, "#9ecae1"
 
 Found = list[tuple[str, float]]
 
 
 def recognise(photo: Path, picture: Path | None, *, backbone: str, weights: str) -> Found:
-    """Names and probabilities of the five ImageNet classes that a photo shows most likely, the likeliest first.
+    """Names and probabilities of the five ImageNet classes that a photo most likely shows, the most likely first.
 
-    `backbone` and `weights` are those of an experiment. `picture` is an image file to draw the photo and the classes
-    in. Raises BadInput where the photo cannot be read or the network cannot be had or knows other classes.
+    `backbone` and `weights` are as in an experiment. `picture` is an image file in which the photo and the classes are
+    drawn. Raises BadInput if the photo cannot be read, or if the network is not available or has other classes.
     """
     if not photo.is_file():
         raise BadInput(f"{photo}: no such file")
     if picture and picture.suffix.lower() not in Image.registered_extensions():
-        raise BadInput(f"{picture}: no kind of image file")
+        raise BadInput(f"{picture}: not the name of an image file; give it a suffix such as .png")
     data = photo.read_bytes()
     try:
         images.examine(data)
@@ -52,17 +52,15 @@ def _logits(data: bytes, backbone: str, weights: str) -> NDArray[np.float32]:
 def _five(logits: NDArray[np.float32], backbone: str) -> Found:
     names = CLASSES.read_text(encoding="utf-8").splitlines()
     if len(logits) == len(names) + 1:
-        logits = logits[1:]  # TensorFlow Hub's networks tell the background too, as the first
+        logits = logits[1:]  # the first class of TensorFlow Hub's networks is the background
     if len(logits) != len(names):
-        raise BadInput(
-            f"{backbone}: it gives {len(logits)} numbers, not one for each of ImageNet's {len(names)} classes"
-        )
+        raise BadInput(f"{backbone}: has {len(logits)} outputs, not one for each of ImageNet's {len(names)} classes")
     powers = np.exp(logits.astype(np.float64) - logits.max())
     return [(names[at], float(powers[at] / powers.sum())) for at in np.argsort(-logits, kind="stable")[:TOP]]
 
 
 def _drawn(data: bytes, found: Found) -> Image.Image:
-    """The photo as the network sees it, and below it a bar for each class."""
+    """The photo as a square, and below it a bar for each class."""
     drawn = Image.new("RGB", (WIDTH, WIDTH + LINE * len(found)), "white")
     drawn.paste(Image.fromarray(images.decode(data, WIDTH)))
     pen, font = ImageDraw.Draw(drawn), ImageFont.load_default(FONT)
@@ -78,8 +76,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--backbone", default="efficientnet_lite0", choices=backbones.FAMILIES, metavar="NAME")
-    parser.add_argument("--weights", default="imagenet", help="as an experiment names them")
-    parser.add_argument("--picture", type=Path, help="an image file to draw the photo and its classes in")
+    parser.add_argument("--weights", default="imagenet", help="as in an experiment")
+    parser.add_argument("--picture", type=Path, help="the image file in which the photo and its classes are drawn")
     try:
         for name, probability in recognise(**vars(parser.parse_args())):
             print(f"{probability:6.1%}  {name}")

@@ -1,4 +1,4 @@
-"""Score one experiment on photos that are spoilt more and more."""
+"""Score one experiment on photos that are corrupted more and more."""
 
 import json
 from functools import partial
@@ -33,14 +33,14 @@ def robustness(
     corruptions: dict[str, list[float]],
     saved_model: str | None,
 ) -> None:
-    """Score one experiment on photos that are spoilt more and more, and on them as they are.
+    """Score one experiment on photos that are corrupted more and more, and on the uncorrupted photos.
 
-    `parts` are the pixels of the `split` that is scored. Each of the models predicts what it was not fitted on: all of
-    them, or of the training photos the fold at its place in `left_out` (-1 for none); several predictions of a photo
-    are averaged, and scaled by the temperature that `calibration` found for these photos unspoilt. `corruptions` are
-    levels by kind, as `podium.corruptions` has them. `saved_model` is the folder or handle of the SavedModel that the
-    models are built on, if on any. A split without labels raises BadInput, and so does a model that is built on a
-    SavedModel which is not named.
+    `parts` are the pixels of the `split` that is scored. Each model predicts the photos that it was not fitted on: all
+    photos of the split, or, of the training photos, the fold at the model's place in `left_out` (-1 for none). Several
+    predictions of a photo are averaged, and scaled by the temperature in `calibration`, which was fitted on the
+    uncorrupted photos. `corruptions` gives the levels of each kind defined in `podium.corruptions`. `saved_model` is
+    the folder or handle of the SavedModel that the models are built on, or None. Raises BadInput if no photo of the
+    split can judge, or if a model is built on a SavedModel that is not named.
     """
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
     keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
@@ -53,7 +53,7 @@ def robustness(
     asked = keys.iloc[np.unique(np.concatenate(rows))]
     none_yet = Predictions(asked, labels, np.zeros((len(asked), len(labels)), np.float32))
     if not (judging := yardsticks(index_, none_yet)):
-        raise BadInput(f"{index}: no {split} photo can judge: none has a label and is no copy of a training photo")
+        raise BadInput(f"{index}: no {split} photo can judge: each has no label or is a copy of a training photo")
     yardstick = judging[0]
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
     found: dict[tuple[str, float], list[Predictions]] = {each: [] for each in levels}

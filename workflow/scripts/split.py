@@ -13,11 +13,11 @@ from podium.tables import read_csv, write_csv
 def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
     """Deal the training photos into `count` folds: seeded, stratified, photos of one group together.
 
-    A photo counts once, however many copies of it there are. Raises BadInput where all photos are of one group.
+    A photo counts once, however many copies of it there are. Raises BadInput if all photos belong to one group.
     """
     train = (photos := read_csv(index))[photos.split == "train"]
     if train.group.nunique() == 1:
-        raise BadInput(f"{index}: all training photos belong to one group, so none can be left out")
+        raise BadInput(f"{index}: all training photos belong to one group, so no fold can be left out")
     distinct = train.drop_duplicates("digest")
     fold = deal(distinct.label.to_numpy(str), distinct.group.to_numpy(), count, seed)
     dealt, group = train.digest.map(dict(zip(distinct.digest, fold, strict=True))), train.group.factorize()[0]
@@ -25,7 +25,7 @@ def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
     rare = train.groupby("label").group.nunique()
     if rare.min() < count:
         log.warning(
-            "%d classes have fewer than %d photos or groups, so some folds have none of them",
+            "%d classes have fewer than %d photos or groups, so some folds contain none of their photos",
             (rare < count).sum(),
             count,
         )
@@ -34,11 +34,11 @@ def split(index: Path, folds: Output, *, count: int, seed: int) -> None:
 def deal(labels: NDArray[np.str_], groups: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
     """Folds int [n] in 0..count-1; a group stays together.
 
-    Groups are shuffled, sorted by size, the largest first, and by the class of their first member, and dealt one by
-    one: to the fold where their classes are scarcest, as shares of each class, and of equal ones to the smallest. So
-    the folds' counts of each class differ by at most the size of its largest group where groups are of one class;
-    where they are single photos all counts differ by at most one. scikit-learn's StratifiedGroupKFold goes by the
-    same shares, but refuses classes rarer than the fold count and leaves single photos less even.
+    Groups are shuffled, sorted by size (the largest first) and by the class of their first member, and dealt one by
+    one: each goes to the fold in which its classes are scarcest, measured as shares of each class, and on a tie to the
+    smallest fold. If each group has one class, the folds' counts of a class differ by at most the size of its largest
+    group; if each group is a single photo, all counts differ by at most one. scikit-learn's StratifiedGroupKFold uses
+    the same shares, but refuses classes rarer than the fold count and distributes single photos less evenly.
     """
     random = np.random.default_rng(seed)
     _, first, member, sizes = np.unique(groups, return_index=True, return_inverse=True, return_counts=True)
@@ -49,7 +49,7 @@ def deal(labels: NDArray[np.str_], groups: NDArray[np.int64], count: int, seed: 
     held, fold = np.zeros((count, len(weight)), np.int64), np.empty(len(first), np.int64)
     for group in shuffled[np.lexsort((number[first][shuffled], -sizes[shuffled]))]:
         classes, own = np.unique(number[members[group]], return_counts=True)
-        # What this group adds to the sum of squared shares, but for what is the same in all folds.
+        # What this group adds to the sum of squared shares, without the terms that are the same for all folds.
         crowded = (held[:, classes] * (own * weight[classes])).sum(1)
         fold[group] = np.lexsort((held.sum(1), crowded))[0]
         held[fold[group], classes] += own
