@@ -432,7 +432,8 @@ def test_a_control_character_in_a_reason_breaks_no_line(tmp_path: Path, monkeypa
     def unreadable(data: bytes) -> tuple[int, int, str]:
         raise images.Unreadable(f"no such chunk: {data[:3].decode()!s}")
 
-    monkeypatch.setattr("index.images.examine", lambda data: unreadable(data) if data[:1] == b"\n" else (8, 8, "JPEG"))
+    plain = images.Seen(8, 8, "JPEG", "", None)
+    monkeypatch.setattr("index.images.examine", lambda data, _: unreadable(data) if data[:1] == b"\n" else plain)
     listed(tmp_path, MEMBERS | {"train/ch0.jpg": b"\n\x1b\t"})
     assert (tmp_path / "quarantine.csv").read_bytes().count(b"\n") == 2
     assert (tmp_path / "quarantine.csv").read_text().endswith("no such chunk: \\n\\x1b\\t\n")

@@ -245,7 +245,7 @@ def test_a_dry_run_ends_with_what_has_changed_and_says_the_table_once(finished: 
         config.write_text(before[1])
     *_, below = said.partition("What has changed since these files were made:\n")
     assert sorted(below.splitlines()) == [
-        "    code of blend, calibrate, evaluate, leaderboard changed",
+        "    code of blend, calibrate, evaluate, leaderboard, predict, train changed",
         "    folds of linear: 2 -> 3",
         "    predict.views of whole: [plain, zoom-flip] -> [plain]",
     ]

@@ -302,7 +302,8 @@ class Plan:
             **{key: value for key, value in settings.items() if key not in unused},
             "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
             **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
-            "device": {"precision": self._precision} | {key: device[key] for key in ("deterministic", "gpus")},
+            "device": {"precision": self._precision, "deterministic": device["deterministic"]}
+            | ({} if network in EMBEDDED else {"gpus": device["gpus"]}),
             **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),
         }
 
