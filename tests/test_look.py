@@ -1,12 +1,14 @@
 """The picture shows what the network computes, pixel for pixel."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import encoded, subject
+from conftest import ROOT, encoded, subject
 from PIL import Image
 
 from look import GAP, LINE, SIDE, look
@@ -61,6 +63,14 @@ def test_kernels_maps_and_pooling_are_what_tensorflow_computes(folder: Path, tmp
     by_hand = features.reshape(SIZE // 2, 2, SIZE // 2, 2, WIDTH).max((1, 3))
     np.testing.assert_allclose(pooled, by_hand, rtol=1e-6)
     assert np.abs(tile(picture, 3, 3)[..., 0] - enlarged(by_hand[..., 3])).max() <= 1
+
+
+def test_by_hand_it_says_what_it_wrote_and_nothing_else(folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "workflow/scripts/look.py", folder / "cnn.keras", folder / "photo.jpg"]
+    done = subprocess.run([*command, tmp_path / "seen.png"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"wrote {tmp_path / 'seen.png'}: the photo; kernels (")
+    assert done.stderr == ""
+    assert (tmp_path / "seen.png").is_file()
 
 
 def sides(network: Any) -> list[str]:

@@ -58,6 +58,7 @@ def test_there_is_one_name_for_each_class() -> None:
 def test_by_hand_it_prints_five_lines_and_draws_a_picture(photo: Path, tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "workflow/scripts/recognise.py", photo, "--picture", tmp_path / "out.png"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""  # TensorFlow's own lines stay away
     lines = done.stdout.splitlines()
     assert len(lines) == 5
     assert "Egyptian cat" in lines[0]

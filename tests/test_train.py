@@ -308,5 +308,6 @@ def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> No
         command += [f"--{Path(name).stem}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
     command += ["--sharpness", "1", "--teachers", "--events", folder / "events.out.tfevents.again"]
-    subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], check=True)
+    done = subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], capture_output=True, text=True, check=True)
+    assert [line for line in done.stderr.splitlines() if not line.startswith("[train] ")] == []
     np.testing.assert_allclose(head._weights(folder / "again.keras")[0], kernel, atol=1e-3)

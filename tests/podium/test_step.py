@@ -174,6 +174,32 @@ def test_progress_says_nothing_more_once_the_step_failed(caplog: pytest.LogCaptu
     assert caplog.messages == []
 
 
+SAID = [
+    "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
+    "I0000 00:00:1795528600.053805   12143 port.cc:153] oneDNN custom operations are on.",
+    "W0000 00:00:1795528600.053805   12143 gpu_device.cc:2342] Cannot dlopen some GPU libraries.",
+    "E0000 00:00:1795528603.445141 12143 cuda_platform.cc:52] failed call to cuInit: INTERNAL: UNKNOWN ERROR (303)",
+    "E0000 00:00:1795528603.445141   12143 cuda_dnn.cc:9] could not load the library",
+    "F0000 00:00:1795528603.445141   12143 cpu_feature_guard.cc:78] compiled to use AVX instructions",
+    "I am a line of ours",
+]
+
+
+@pytest.mark.parametrize(("level", "kept"), [(None, SAID[4:]), ("0", SAID)], ids=["as it comes", "asked for"])
+def test_of_what_tensorflow_says_as_it_starts_only_errors_get_through(level: str | None, kept: list[str]) -> None:
+    """Even where the process crashes right behind them."""
+    code = (
+        "import os, sys; from podium import step; step.without_chatter(); os.write(2, sys.argv[1].encode()); os.abort()"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment |= {"PYTHONPATH": str(SCRIPTS)} | ({"TF_CPP_MIN_LOG_LEVEL": level} if level else {})
+    done = subprocess.run(
+        [sys.executable, "-c", code, "\n".join(SAID)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == -signal.SIGABRT
+    assert done.stderr.splitlines() == kept
+
+
 FOLDER = '''
 import os, signal
 from pathlib import Path

@@ -3,10 +3,8 @@
 import argparse
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 
 from podium import images, pixels
 from podium.networks import saved_classes, saved_metadata
-from podium.step import BadInput, log
+from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
 from podium.temperature import scaled
 
@@ -114,10 +112,8 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[
 
 def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None, temperature: float = 1.0) -> Floats:
     """The probabilities at temperature 1 of a model that is calibrated to `temperature`, averaged over the views."""
-    with _silenced():
-        from podium import device, training
+    from podium import training
 
-        device.gpus()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a graph for each model
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
@@ -126,21 +122,7 @@ def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None
     return np.mean(each, axis=0)
 
 
-@contextmanager
-def _silenced() -> Iterator[None]:
-    """Discards TensorFlow's start-up messages, since its environment variable does not suppress all of them."""
-    terminal, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
-        os.close(nowhere)
-
-
 def main() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="a fit's model.keras, or an experiment's folder in results/")
     parser.add_argument("photos", type=Path, nargs="+", help="photos, or folders of them")
@@ -149,6 +131,7 @@ def main() -> None:
     )
     parser.add_argument("--saved-model", metavar="FOLDER", help="the SavedModel that the model is built on, if any")
     arguments = parser.parse_args()
+    without_chatter()
     try:
         classify(**vars(arguments))
     except BadInput as error:

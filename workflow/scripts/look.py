@@ -1,7 +1,6 @@
 """Draw the kernels and feature maps of a convolutional network for one photo. Run by hand; no rule uses it."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from podium import images
 from podium.networks import load, saved_metadata
-from podium.step import BadInput
+from podium.step import BadInput, without_chatter
 
 SHOWN, SIDE, GAP, LINE = 12, 64, 4, 22  # maps in a row; pixels
 Floats = NDArray[np.float32]
 
 
-def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None) -> None:
+def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None) -> list[str]:
     """Draw the kernels and feature maps of a convolutional network for one photo.
 
     `model` is a fit's `model.keras`. The picture shows the photo as the network sees it, the kernels of the first
     convolution, and for each side length of the feature maps the last maps of that side and the output of pooling. Each
     row shows the first 12 of them, each scaled from its least value (black) to its largest (white). `saved_model` is
-    the folder or handle of the SavedModel that the model is built on, or None. Raises BadInput if a file is missing,
-    the photo cannot be read, the model has no convolution, or it is built on a SavedModel that is not named.
+    the folder or handle of the SavedModel that the model is built on, or None. Returns what each row shows. Raises
+    BadInput if a file is missing, the photo cannot be read, the model has no convolution, or it is built on a
+    SavedModel that is not named.
     """
     for path in (model, photo):
         if not path.is_file():
@@ -36,8 +36,9 @@ def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None
     except images.Unreadable as error:
         raise BadInput(f"{photo}: {error}") from None
     partial = picture.with_name(f".partial-{picture.name}")
-    _drawn(_rows(model, saved_model, pixels)).save(partial)
+    _drawn(rows := _rows(model, saved_model, pixels)).save(partial)
     partial.replace(picture)
+    return [name for name, _ in rows]
 
 
 def _rows(model: Path, saved_model: str | None, pixels: NDArray[np.uint8]) -> list[tuple[str, list[Floats]]]:
@@ -99,16 +100,18 @@ def _grey(values: Floats) -> NDArray[np.uint8]:
 
 
 def main() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, help="a fit's model.keras")
     parser.add_argument("photo", type=Path)
     parser.add_argument("picture", type=Path, help="the image file to draw")
     parser.add_argument("--saved-model", metavar="FOLDER", help="the SavedModel that the model is built on, if any")
+    arguments = parser.parse_args()
+    without_chatter()
     try:
-        look(**vars(parser.parse_args()))
+        rows = look(**vars(arguments))
     except BadInput as error:
         parser.exit(1, f"look: {error}\n")
+    print(f"wrote {arguments.picture}: {'; '.join(rows)}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Name the ImageNet classes that a pretrained network sees in a photo. Run by hand; no rule uses it."""
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from podium import backbones, images
-from podium.step import BadInput
+from podium.step import BadInput, without_chatter
 
 # In the order of their WordNet numbers, as in the outputs of all these networks; names from torchvision (BSD license).
 CLASSES = Path(backbones.__file__).with_name("imagenet_classes.txt")
@@ -72,14 +71,15 @@ def _drawn(data: bytes, found: Found) -> Image.Image:
 
 
 def main() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--backbone", default="efficientnet_lite0", choices=backbones.FAMILIES, metavar="NAME")
     parser.add_argument("--weights", default="imagenet", help="as in an experiment")
     parser.add_argument("--picture", type=Path, help="the image file in which the photo and its classes are drawn")
+    arguments = parser.parse_args()
+    without_chatter()
     try:
-        for name, probability in recognise(**vars(parser.parse_args())):
+        for name, probability in recognise(**vars(arguments)):
             print(f"{probability:6.1%}  {name}")
     except BadInput as error:
         parser.exit(1, f"recognise: {error}\n")

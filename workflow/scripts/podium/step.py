@@ -5,16 +5,19 @@ from the function's signature.
 """
 
 import argparse
+import atexit
 import hashlib
 import inspect
 import logging
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -31,6 +34,9 @@ SECONDS_BETWEEN_LINES = 5.0
 # Control characters and the other two that end a line, each as Python writes it in a string.
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 SECONDS_BETWEEN_TRIES = 1.0
+SECONDS_TO_SIFT = 2.0
+# What TensorFlow's native code says of itself as it starts: notes, warnings, and that there is no driver of NVIDIA's.
+CHATTER = r"^(WARNING: All log messages before absl|[IW][0-9]{4} [0-9:.]+ +[0-9]+ |E[0-9]{4} .*call to cuInit.*303)"
 
 
 class BadInput(Exception):
@@ -50,6 +56,8 @@ def run(function: Callable[..., None]) -> None:
     _limit_libraries(job.threads if job else arguments.get("threads"), job.resources.get("gpu_memory") if job else None)
     if job:
         _take_gpus(job.resources.get("gpu", 0))
+    else:
+        without_chatter()
     started = time.perf_counter()
     log.info("started")
     partial = {name: _beside(path) for name, path in arguments.items() if name in _marked(function, "output")}
@@ -78,6 +86,31 @@ def run(function: Callable[..., None]) -> None:
         for path in partial.values():
             _remove(path)
     log.info("done in %.1f s, peak memory %.0f MB", time.perf_counter() - started, _peak_memory() / 1e6)
+
+
+def without_chatter() -> None:
+    """Keeps what TensorFlow says as it starts off the terminal, unless TF_CPP_MIN_LOG_LEVEL asks for it.
+
+    That variable alone does not: most of it is said before it is read. Another process sifts the standard error, so
+    that an error's last words get through even where this one crashes.
+    """
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") < "2":
+        return
+    command = ["grep", "--text", "--line-buffered", "--invert-match", "--extended-regexp", CHATTER]
+    terminal = os.dup(2)
+    # In a session of its own, so that Ctrl-C ends it only after this process.
+    sieve = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=terminal, start_new_session=True)
+    assert sieve.stdin
+    os.dup2(sieve.stdin.fileno(), 2)
+
+    def end() -> None:
+        sys.stderr.flush()
+        os.dup2(terminal, 2)
+        os.close(terminal)
+        with suppress(subprocess.TimeoutExpired):  # a process of ours that goes on still has it open
+            sieve.communicate(timeout=SECONDS_TO_SIFT)
+
+    atexit.register(end)
 
 
 class Progress:
@@ -243,6 +276,7 @@ def _open_log(name: str, job: Any) -> None:
         os.dup2(file, 2)
         logging.getLogger().addHandler(_handler(2, logging.DEBUG, "%(asctime)s %(message)s"))
     log.addHandler(_handler(terminal, logging.INFO, f"[{label}] %(message)s"))
+    log.propagate = bool(job)  # by hand the only other log is one that TensorFlow may open on the terminal
     logging.captureWarnings(True)
     log.setLevel(logging.DEBUG)
 
