@@ -78,7 +78,7 @@ def test_a_class_without_training_photos_has_a_column_of_zeros(
     )
     sample, _ = asked(tmp_path, table, form="probabilities")
     assert sample.columns == ["crème", "unseen", "a,b", "NA"]
-    assert "sample.csv: no training photo for 'unseen': the probability will be 0" in caplog.text
+    assert "sample.csv: no training photo of 'unseen': the probability will be 0" in caplog.text
     keys = pd.DataFrame({"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"]})
     rows = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0.25, 0.25, 0.5]], np.float32)
     Predictions(keys, LABELS, rows).write(tmp_path / "predictions.csv")

@@ -91,7 +91,7 @@ def _drawn(rows: list[tuple[str, list[Floats]]]) -> Image.Image:
 
 
 def _grey(values: Floats) -> NDArray[np.uint8]:
-    """Scaled from the least value (black) to the largest (white); unless they are 3, channels are averaged (kernels)."""
+    """Scaled from the least value (black) to the largest (white); channels are averaged unless there are three."""
     if values.ndim == 3 and values.shape[2] != 3:
         values = values.mean(2)
     least, most = values.min(), values.max()

@@ -101,7 +101,7 @@ def test_a_file_is_opened_once_where_photos_are_asked_for_in_order(
             idx(PIXELS.astype(">f4"), 0x0D),
             "images are bytes of three dimensions, or four with the colours, not float32",
         ),
-        (gzip.compress(idx(PIXELS))[:-9], "not a whole gzip file"),
+        (gzip.compress(idx(PIXELS))[:-9], "not a complete gzip file"),
     ],
     ids=["cut", "more", "cut header", "magic", "type", "empty", "labels", "floats", "cut gzip"],
 )
