@@ -100,7 +100,7 @@ def test_what_a_sample_s_encoding_lacks_is_handed_in_as_utf_8(tmp_path: Path, ca
     [
         ("file,label\n1.jpg,x\n2.jpg,x\n", {}, "test.csv: line 4: '3.jpg' is not in sample.csv"),
         ("file,label\n1.jpg,x\n9.jpg,x\n", {}, "sample.csv: line 3: '9.jpg' is not an id of test.csv"),
-        ("file,label\n1.jpg,x\n1.jpg,y\n", {}, "sample.csv: line 3: '1.jpg' stands there twice"),
+        ("file,label\n1.jpg,x\n1.jpg,y\n", {}, "sample.csv: line 3: '1.jpg' occurs twice"),
         ("id,label\na.jpg,x\n", {"tables": None}, "'a.jpg' is not an id of the test photos, whose first is '1.jpg'"),
         ("id,label\n1.jpg,x\n2.jpg,x\n", {"tables": None}, "t/3.jpg: '3.jpg' is not in sample.csv, whose first is '1"),
         (None, {"tables": None, "sample": "gone.csv"}, r"gone\.csv: not in the archive \(its tables: test\.csv\)"),

@@ -70,7 +70,7 @@ def test_pixels_are_drawn_by_their_shape(tmp_path: Path) -> None:
     for given, message in [
         (
             {"image": "pixels", "shape": [6, 5]},
-            r"record 0: 'pixels' holds 36 values of the type int64; 6 x 5 are asked",
+            r"record 0: 'pixels' contains 36 values of type int64; the shape requires 6 x 5",
         ),
         ({"image": "photo"}, r"record 0 has no feature 'photo' \(there are: pixels\)"),
         ({}, "no feature contains an encoded image; name one with pixels by --image and --shape"),

@@ -244,7 +244,12 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
         ("test.csv", "file", "photo", "test.csv: no column 'file' (there are: photo)"),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,", "train.csv: line 2: the label is empty"),
         ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
-        ("train.csv", "ch0.jpg,chelsea", 'ch0.jpg,"chel\nsea"', "train.csv: line 3: a line break"),
+        (
+            "train.csv",
+            "ch0.jpg,chelsea",
+            'ch0.jpg,"chel\nsea"',
+            "train.csv: line 3: 'ch0.jpg' or its label contains a line break",
+        ),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, the header has 2"),
         (
             "validation.csv",
@@ -331,8 +336,8 @@ def test_whichever_suffix_a_photo_has_it_is_found_and_of_two_the_first_is_taken_
     with pytest.raises(BadInput, match=re.escape(message)):
         listed(tmp_path, members, layout=with_suffix(".*"))
     assert listed(tmp_path, members, layout=with_suffix(".*"), strict=False)[0].equals(found)
-    assert "train.csv: several photos fit 1 rows, whose first is taken" in caplog.text
-    assert "left out 1 files that no table has a row for, such as train/ch0.png" in caplog.text
+    assert "train.csv: several photos fit each of 1 rows; the first is taken" in caplog.text
+    assert "left out 1 files for which no table has a row, such as train/ch0.png" in caplog.text
 
 
 def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_stops(
@@ -345,10 +350,10 @@ def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_sto
         said = (
             "line 4 repeats line 3, line 5 repeats line 3" if name == "train.csv" else "line 5 repeats line 4, line 6"
         )
-        assert f"{name}: a row that stands there twice counts once: {said}" in caplog.text
+        assert f"{name}: repeated rows count once: {said}" in caplog.text
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"\n", b",1\n").replace(b"label,1", b"label,site")}
     twice = members["train.csv"] + b"co0.jpg,coffee,2\n"
-    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' stands there twice"):
+    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' occurs twice"):
         listed(tmp_path, members | {"train.csv": twice})
 
 
@@ -446,7 +451,7 @@ def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(
     assert quarantine[["file", "reason"]].values.tolist() == [["train/gone.jpg", "not in the archive"]]
     assert "train/ch0.jpg" not in set(found.file)
     assert len(found) == 15
-    assert "left out 1 files that no table has a row for, such as train/ch0.jpg" in caplog.text
+    assert "left out 1 files for which no table has a row, such as train/ch0.jpg" in caplog.text
 
 
 def test_files_that_are_no_photos_need_no_row(tmp_path: Path) -> None:
@@ -693,7 +698,7 @@ def test_a_class_of_another_s_copies_stays_in_the_training(tmp_path: Path, seed:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"folders\.path: no folder of photos below 'market/'"):
+    with pytest.raises(BadInput, match=r"folders\.path: the archive has no folder of photos below 'market/'"):
         folders(tmp_path, shop({"apple": 2, "milk": 2}), path="market")
 
 
