@@ -78,7 +78,7 @@ def test_a_class_without_training_photos_has_a_column_of_zeros(
     )
     sample, _ = asked(tmp_path, table, form="probabilities")
     assert sample.columns == ["crème", "unseen", "a,b", "NA"]
-    assert "sample.csv: no training photo for 'unseen': the probability will be 0" in caplog.text
+    assert "sample.csv: no training photo of 'unseen': the probability will be 0" in caplog.text
     keys = pd.DataFrame({"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"]})
     rows = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0.25, 0.25, 0.5]], np.float32)
     Predictions(keys, LABELS, rows).write(tmp_path / "predictions.csv")
@@ -100,7 +100,7 @@ def test_what_a_sample_s_encoding_lacks_is_handed_in_as_utf_8(tmp_path: Path, ca
     [
         ("file,label\n1.jpg,x\n2.jpg,x\n", {}, "test.csv: line 4: '3.jpg' is not in sample.csv"),
         ("file,label\n1.jpg,x\n9.jpg,x\n", {}, "sample.csv: line 3: '9.jpg' is not an id of test.csv"),
-        ("file,label\n1.jpg,x\n1.jpg,y\n", {}, "sample.csv: line 3: '1.jpg' stands there twice"),
+        ("file,label\n1.jpg,x\n1.jpg,y\n", {}, "sample.csv: line 3: '1.jpg' occurs twice"),
         ("id,label\na.jpg,x\n", {"tables": None}, "'a.jpg' is not an id of the test photos, whose first is '1.jpg'"),
         ("id,label\n1.jpg,x\n2.jpg,x\n", {"tables": None}, "t/3.jpg: '3.jpg' is not in sample.csv, whose first is '1"),
         (None, {"tables": None, "sample": "gone.csv"}, r"gone\.csv: not in the archive \(its tables: test\.csv\)"),

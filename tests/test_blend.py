@@ -179,7 +179,7 @@ def test_where_no_photo_judges_a_blend_is_the_plain_mean(tmp_path: Path, caplog:
     found, weights = blended(tmp_path, index, members)
     assert weights == pytest.approx([1 / 3] * 3)
     np.testing.assert_allclose(found.probabilities, plain(members), atol=1e-6)
-    assert caplog.messages == ["no photo judges the members, so they are blended by the plain mean"]
+    assert caplog.messages == ["no photo judges the members, so the blend is their plain mean"]
 
 
 def test_a_member_on_all_photos_and_one_in_folds_meet_on_the_validation_table(tmp_path: Path) -> None:

@@ -70,10 +70,10 @@ def test_pixels_are_drawn_by_their_shape(tmp_path: Path) -> None:
     for given, message in [
         (
             {"image": "pixels", "shape": [6, 5]},
-            r"record 0: 'pixels' holds 36 values of the type int64; 6 x 5 are asked",
+            r"record 0: 'pixels' contains 36 values of type int64; the shape requires 6 x 5",
         ),
         ({"image": "photo"}, r"record 0 has no feature 'photo' \(there are: pixels\)"),
-        ({}, "no feature holds an encoded image; say which holds pixels with --image and --shape"),
+        ({}, "no feature contains an encoded image; name one with pixels by --image and --shape"),
     ]:
         with pytest.raises(BadInput, match=message):
             described(file, picture=tmp_path / "other.png", **given)
@@ -88,7 +88,7 @@ def test_what_is_no_whole_tfrecord_file_ends_in_one_line(tmp_path: Path) -> None
     other.write_bytes(table(["file"], [["a.jpg"]]))
     for file, message in [
         (broken, "record 1 is damaged"),
-        (cut, "not a whole gzip file"),
+        (cut, "not a complete gzip file"),
         (other, "record 0 is damaged"),
         (tmp_path / "gone", "no such file"),
     ]:

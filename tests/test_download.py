@@ -110,7 +110,7 @@ def test_the_sha256_is_checked_and_a_wrong_one_is_shown_beside_the_right_one(tmp
     archive = write_zip(tmp_path / "a.zip", MEMBERS)
     right, wrong = hashlib.sha256(archive.read_bytes()).hexdigest(), "0" * 64
     download(tmp_path / "source.zip", archive=str(archive), sha256=right, files=None)
-    with pytest.raises(BadInput, match=f"a.zip: its sha256 is {right}, the competition file says {wrong}"):
+    with pytest.raises(BadInput, match=f"a.zip: its sha256 is {right}, the competition file states {wrong}"):
         download(tmp_path / "other.zip", archive=str(archive), sha256=wrong, files=None)
     assert not (tmp_path / "other.zip").exists()
 
@@ -171,7 +171,7 @@ def test_what_is_no_whole_archive_is_named(tmp_path: Path) -> None:
     }
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(BadInput, match=f"{name}: n.*whole"):
+        with pytest.raises(BadInput, match=f"{name}: n.*complete"):
             download(tmp_path / "source.zip", archive=str(tmp_path / name), sha256=None, files=None)
     with pytest.raises(BadInput, match=r"gone\.zip: no such archive"):
         download(tmp_path / "source.zip", archive=str(tmp_path / "gone.zip"), sha256=None, files=None)
@@ -219,7 +219,7 @@ def test_what_a_url_gives_is_checked_like_a_file(tmp_path: Path, serve: Serve) -
     url = serve((200, body, None), (200, b"<html>sign in</html>", None))
     with pytest.raises(BadInput, match=f"{url}: its sha256 is {hashlib.sha256(body).hexdigest()}"):
         download(tmp_path / "source.zip", archive=url, sha256="0" * 64, files=None)
-    with pytest.raises(BadInput, match=f"{url}: neither a whole zip nor a tar file"):
+    with pytest.raises(BadInput, match=f"{url}: neither a complete zip nor a tar file"):
         download(tmp_path / "source.zip", archive=url, sha256=None, files=None)
 
 
@@ -238,5 +238,5 @@ def test_each_of_several_files_is_checked(tmp_path: Path, serve: Serve) -> None:
     url = serve((200, b"good", None), (200, b"bad", None))
     right = {"url": url, "sha256": hashlib.sha256(b"good").hexdigest()}
     wrong = hashlib.sha256(b"bad").hexdigest()
-    with pytest.raises(BadInput, match=f"{url}: its sha256 is {wrong}, the competition file says {right['sha256']}"):
+    with pytest.raises(BadInput, match=f"{url}: its sha256 is {wrong}, the competition file states {right['sha256']}"):
         download(tmp_path / "source.zip", archive=None, sha256=None, files={"a": right, "b": right})

@@ -108,7 +108,7 @@ def test_a_photo_that_is_cut_off_is_used_and_listed(tmp_path: Path, caplog: pyte
     noted = found[found.note != ""]
     assert set(noted.file) == set(cut)
     assert noted.note.str.contains("truncated").all()
-    assert "of 2 photos only a part is used: see `note` in index.csv; the first is train/co1.jpg (image" in caplog.text
+    assert "2 photos are used only in part: see `note` in index.csv; the first is train/co1.jpg (image" in caplog.text
 
 
 def deep(most: float, dtype: type = np.uint16) -> dict[str, bytes]:
@@ -130,9 +130,9 @@ def shown(folder: Path, members: dict[str, bytes], **settings: Any) -> list[floa
 @pytest.mark.parametrize(
     ("most", "dtype", "message"),
     [
-        (2000, np.uint16, r"9 16-bit photos hold 0 to (\d+), and are scaled as if they held 0 to 65535: say"),
-        (100_000, np.int32, r"9 32-bit photos hold 0 to (\d+), and are scaled as if they held 0 to 65535: say"),
-        (500, np.float32, r"9 float photos hold 0 to (\d+), and each is scaled by its own largest value: say"),
+        (2000, np.uint16, r"9 16-bit photos contain 0 to (\d+), and are scaled as if they contained 0 to 65535: set"),
+        (100_000, np.int32, r"9 32-bit photos contain 0 to (\d+), and are scaled as if they contained 0 to 65535: set"),
+        (500, np.float32, r"9 float photos contain 0 to (\d+), and each is scaled by its own largest value: set"),
         (30_000, np.uint16, None),
         (0.5, np.float32, None),
     ],
@@ -143,11 +143,11 @@ def test_photos_that_use_few_of_their_bits_give_a_warning_that_says_the_range(
     members = deep(most, dtype)
     assert shown(tmp_path, members) is None
     if message is None:
-        assert "photos hold" not in caplog.text
+        assert "photos contain" not in caplog.text
         return
     largest = re.search(message, caplog.text)
     assert largest
-    assert f"say `index.range: [0, {largest[1]}]`, or `index.percentile: 99.9`" in caplog.text
+    assert f"set `index.range: [0, {largest[1]}]`, or `index.percentile: 99.9`" in caplog.text
     assert most < int(largest[1]) <= 2 * most
     caplog.clear()
     assert shown(tmp_path, members, range=[0, int(largest[1])]) == [0, int(largest[1])]
@@ -163,7 +163,7 @@ def test_a_percentile_is_that_of_the_training_photos(tmp_path: Path) -> None:
 
 def test_a_range_that_shows_nothing_is_said_or_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert shown(tmp_path, MEMBERS, percentile=99) is None
-    assert "`index.percentile` changes nothing: no photo has more than 8 bits a pixel" in caplog.text
+    assert "`index.percentile` has no effect: no photo has more than 8 bits a pixel" in caplog.text
     flat = {name: encoded(Image.new("I;16", (4, 4), 7), "PNG") for name in MEMBERS if name.startswith("train/")}
     with pytest.raises(BadInput, match=r"index\.percentile: 99 % of the training photos' values are 7"):
         shown(tmp_path, MEMBERS | flat, percentile=99)
@@ -244,7 +244,12 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
         ("test.csv", "file", "photo", "test.csv: no column 'file' (there are: photo)"),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,", "train.csv: line 2: the label is empty"),
         ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
-        ("train.csv", "ch0.jpg,chelsea", 'ch0.jpg,"chel\nsea"', "train.csv: line 3: a line break"),
+        (
+            "train.csv",
+            "ch0.jpg,chelsea",
+            'ch0.jpg,"chel\nsea"',
+            "train.csv: line 3: 'ch0.jpg' or its label contains a line break",
+        ),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, the header has 2"),
         (
             "validation.csv",
@@ -331,8 +336,8 @@ def test_whichever_suffix_a_photo_has_it_is_found_and_of_two_the_first_is_taken_
     with pytest.raises(BadInput, match=re.escape(message)):
         listed(tmp_path, members, layout=with_suffix(".*"))
     assert listed(tmp_path, members, layout=with_suffix(".*"), strict=False)[0].equals(found)
-    assert "train.csv: several photos fit 1 rows, whose first is taken" in caplog.text
-    assert "left out 1 files that no table has a row for, such as train/ch0.png" in caplog.text
+    assert "train.csv: several photos fit each of 1 rows; the first is taken" in caplog.text
+    assert "left out 1 files for which no table has a row, such as train/ch0.png" in caplog.text
 
 
 def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_stops(
@@ -345,10 +350,10 @@ def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_sto
         said = (
             "line 4 repeats line 3, line 5 repeats line 3" if name == "train.csv" else "line 5 repeats line 4, line 6"
         )
-        assert f"{name}: a row that stands there twice counts once: {said}" in caplog.text
+        assert f"{name}: repeated rows count once: {said}" in caplog.text
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"\n", b",1\n").replace(b"label,1", b"label,site")}
     twice = members["train.csv"] + b"co0.jpg,coffee,2\n"
-    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' stands there twice"):
+    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' occurs twice"):
         listed(tmp_path, members | {"train.csv": twice})
 
 
@@ -383,20 +388,20 @@ DISHES = ["Bananas, apples & pears", "Eggs", "Salad & cress", "Beer, wine & spir
     [
         (
             [f"{number * 1.5 + 0.05:.2f}" for number in range(28)] * 2,
-            "'price' holds 28 different numbers in 56 rows: a n",
+            "'price' contains 28 different numbers in 56 rows: a n",
         ),
         ([str(number % 10) for number in range(60)], None),
         ([str(number) for number in range(30)] * 4, None),
         ([*map(str, range(40)), "none"], None),
-        (TAGS * 3, "'price' looks like several labels a photo (multilabel), such as 'clear primary'"),
-        (["a;b", "b;c", "a;c"], "'price' looks like several labels a photo (multilabel), such as 'a;b'"),
-        (["['a', 'b']", "['a']", "['b', 'c']", "['a', 'c', 'b']"], "'price' looks like several labels a photo"),
+        (TAGS * 3, "'price' looks like several labels per photo (multilabel), such as 'clear primary'"),
+        (["a;b", "b;c", "a;c"], "'price' looks like several labels per photo (multilabel), such as 'a;b'"),
+        (["['a', 'b']", "['a']", "['b', 'c']", "['a', 'c', 'b']"], "'price' looks like several labels per photo"),
         (DISHES * 2, None),
         (["red rose", "red tulip", "yellow rose", "yellow tulip"], None),
         ([f"{euros},{cents}" for euros in range(5) for cents in ("49", "99")], None),
         (
             ["Cat", "dog", "cat", " dog", "cat", "cow"],
-            "labels that differ in case or spaces alone are classes of their own: "
+            "labels that differ only in case or spaces are classes of their own: "
             "' dog' (1 photos) and 'dog' (1 photos), 'Cat' (1 photos) and 'cat' (2 photos)",
         ),
         (["A", "a", "B", "b"], None),
@@ -447,7 +452,7 @@ def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(
     assert quarantine[["file", "reason"]].values.tolist() == [["train/gone.jpg", "not in the archive"]]
     assert "train/ch0.jpg" not in set(found.file)
     assert len(found) == 15
-    assert "left out 1 files that no table has a row for, such as train/ch0.jpg" in caplog.text
+    assert "left out 1 files for which no table has a row, such as train/ch0.jpg" in caplog.text
 
 
 def test_files_that_are_no_photos_need_no_row(tmp_path: Path) -> None:
@@ -563,13 +568,13 @@ def test_a_group_in_training_and_validation_gives_a_warning(tmp_path: Path, capl
     assert caplog.messages == [
         "WARNING: 1 validation photos are also training photos, such as validation/ch100.jpg",
         "WARNING: 1 validation photos share a group with training photos, such as validation/co100.jpg: "
-        "figures on them promise too much",
+        "scores on them are too optimistic",
     ]
 
 
 def test_a_training_photo_under_two_labels_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     listed(tmp_path, MEMBERS | {"train/co1.jpg": MEMBERS["train/ch0.jpg"]})
-    assert "1 training photos stand under several labels, such as train/ch0.jpg" in caplog.text
+    assert "1 training photos have several labels, such as train/ch0.jpg" in caplog.text
 
 
 def test_it_stops_where_nothing_can_be_learned(tmp_path: Path) -> None:
@@ -694,7 +699,7 @@ def test_a_class_of_another_s_copies_stays_in_the_training(tmp_path: Path, seed:
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"folders\.path: no folder of photos below 'market/'"):
+    with pytest.raises(BadInput, match=r"folders\.path: the archive has no folder of photos below 'market/'"):
         folders(tmp_path, shop({"apple": 2, "milk": 2}), path="market")
 
 

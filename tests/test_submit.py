@@ -125,5 +125,5 @@ def test_what_the_writer_got_wrong_is_seen_when_it_is_read_back(
     with pytest.raises(BadInput, match=r"13-03-19_1\.tsv: line 3: 'nonsense' is not a label"):
         submitted(tmp_path, {}, inside="13-03-19_1.tsv")
     monkeypatch.setattr("submit.write_zip", lambda file, _: write_zip(file, {"other.tsv": b""}))
-    with pytest.raises(BadInput, match=r"\['other\.tsv'\] in the zip, '13-03-19_1\.tsv' is asked for"):
+    with pytest.raises(BadInput, match=r"the zip contains \['other\.tsv'\], but '13-03-19_1\.tsv' is required"):
         submitted(tmp_path, {}, inside="13-03-19_1.tsv")

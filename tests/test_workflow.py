@@ -273,7 +273,7 @@ def test_an_export_is_made_when_it_is_asked_for_and_once(finished: tuple[Path, s
         (("--config", "competition=digit"), "no file config/competitions/digit.yaml (did you mean 'digits'?)"),
         (
             ("--config", "run=[mix]", "ensembles={mix: [cnn, finetune]}"),
-            "ensembles.mix: without a validation table, members need the same folds (cnn 4, finetune 0)",
+            "ensembles.mix: without a validation table, members must have the same folds (cnn 4, finetune 0)",
         ),
         (("send",), "podium: config/competitions/digits.yaml: archive: only to a kaggle:NAME can anything be sent"),
         (("results/digits/cnn/submission.tsv",), "podium: submission.tsv: the submission of digits is submission.csv"),

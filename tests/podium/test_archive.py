@@ -291,7 +291,7 @@ def test_a_tar_whose_header_says_that_it_goes_on_for_gigabytes_is_refused(tmp_pa
     good = tarfile.TarInfo("a.jpg").tobuf()
     for name, before in (("first.tar", b""), ("second.tar", good)):
         (tmp_path / name).write_bytes(before + info.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
-        with pytest.raises(BadInput, match=rf"^{name}: not a whole tar file"):
+        with pytest.raises(BadInput, match=rf"^{name}: not a complete tar file"):
             list(archive.tar_members(tmp_path / name, name))
         assert archive.is_tar(tmp_path / name) == (name == "second.tar")
 
@@ -324,5 +324,5 @@ def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_zip_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"<html>not found</html>")
-    with pytest.raises(BadInput, match=r"a\.zip: not a whole zip file"):
+    with pytest.raises(BadInput, match=r"a\.zip: not a complete zip file"):
         Archive(tmp_path / "a.zip")

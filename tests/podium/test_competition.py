@@ -161,7 +161,7 @@ def test_a_submission_takes_the_form_and_order_of_the_sample(text: str, written:
     "rows, message",
     [
         ("a.jpg,x\nz.jpg,x\nb.jpg,x\n", "sample.csv: line 3: 'z.jpg' is not an id of test.csv, whose first is 'a.jpg'"),
-        ("a.jpg,x\nb.jpg,x\na.jpg,y\n", "sample.csv: line 4: 'a.jpg' stands there twice"),
+        ("a.jpg,x\nb.jpg,x\na.jpg,y\n", "sample.csv: line 4: 'a.jpg' occurs twice"),
         ("b.jpg,x\na.jpg,x\n", "test.csv: line 4: 'c.jpg' is not in sample.csv, whose first is 'b.jpg'"),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_row_of_the_sample_that_stands_there_twice_is_handed_in_twice(caplog: 
 @pytest.mark.parametrize(
     "test, rows, message",
     [
-        ("a.jpg\nb.jpg\n", "a.png\na.gif\n", "sample.csv: line 3: 'a.jpg' stands there twice"),
+        ("a.jpg\nb.jpg\n", "a.png\na.gif\n", "sample.csv: line 3: 'a.jpg' occurs twice"),
         ("a.jpg\nb.jpg\n", "a.png\nc.png\n", "sample.csv: line 3: 'c.png' is not an id of test.csv"),
         ("a.jpg\nb.jpg\n", "a.png\n", "test.csv: line 3: 'b.jpg' is not in sample.csv"),
         ("a.jpg\na.png\n", "a.jpg\na.png\n", "test.csv: line 3: 'a.png' and 'a.jpg' differ in the suffix alone"),
@@ -285,7 +285,7 @@ def test_probabilities_are_checked_by_row(cells: str, message: str | None) -> No
     [
         (["x", "z"], None),
         (["x", "w"], "'w' is not a label of the training photos"),
-        (["x", "x"], "'x' stands there twice"),
+        (["x", "x"], "'x' occurs twice"),
         (["x", ""], "'' is not a label"),
     ],
 )

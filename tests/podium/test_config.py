@@ -28,7 +28,7 @@ REFUSED = {
     "wrong type": (lambda c: c["defaults"].update(folds="5"), "defaults.folds: '5' is not of type integer"),
     "a number that YAML reads as text": (
         lambda c: c["defaults"]["train"]["cnn"].update(yaml.safe_load("learning_rate: 1e-3")),
-        "defaults.train.cnn.learning_rate: '1e-3' is not of type number (YAML reads 1e-3 as text: write 1.0e-3)",
+        "defaults.train.cnn.learning_rate: '1e-3' is not of type number (YAML parses 1e-3 as text: write 1.0e-3)",
     ),
     "true for a number": (lambda c: c["defaults"].update(size=True), "defaults.size: True is not of type integer"),
     "out of range": (lambda c: c["defaults"].update(folds=101), "defaults.folds: 101 is greater than the maximum"),
@@ -79,7 +79,7 @@ REFUSED = {
     ),
     "a teacher of a linear head": (
         lambda c: teachers(c, "linear", "cnn"),
-        "experiments.linear.train.teachers: the network head takes no teachers",
+        "experiments.linear.train.teachers: the network head cannot have teachers",
     ),
     "a teacher that is taught": (
         lambda c: c.update(run=["finetune"]) or teachers(c, "finetune", "student"),
@@ -91,7 +91,7 @@ REFUSED = {
     ),
     "a teacher with other folds": (
         lambda c: c.update(run=["student"]) or teachers(c, "student", "finetune", "cnn"),
-        "experiments.student.train.teachers: a teacher needs the same folds ('cnn' has 5, student 0)",
+        "experiments.student.train.teachers: a teacher must have the same folds ('cnn' 5, student 0)",
     ),
     "unknown network": (
         lambda c: c["defaults"]["train"].update(network="vit"),
@@ -107,7 +107,7 @@ REFUSED = {
     ),
     "weights of no known kind": (
         lambda c: c["experiments"]["linear"].update(backbone="mobilenet_v2", weights="imagnet"),
-        "experiments.linear.weights: imagnet is none of imagenet, none and no file of .h5 or .keras",
+        "experiments.linear.weights: imagnet is neither imagenet nor none nor a .h5 or .keras file",
     ),
     "a backbone that has one kind of weights": (
         lambda c: c["experiments"]["linear"].update(weights="none"),
@@ -162,7 +162,7 @@ COMPETITIONS = {
     "a file that leads outside": ({"archive": {"../a": {"url": "https://a", "sha256": "0" * 64}}}, "'../a' does not"),
     "one digest of several files": (
         {"archive": {"a.gz": {"url": "https://example.org/a.gz", "sha256": "0" * 64}}, "sha256": "0" * 64},
-        "pets.yaml: sha256: of several files each has its own",
+        "pets.yaml: sha256: leave it out; each of several files has its own",
     ),
     "two layouts": (
         {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
@@ -190,11 +190,11 @@ COMPETITIONS = {
     "an archive without a name": ({"archive": ""}, "pets.yaml: archive: '' should be non-empty"),
     "the digest of a folder": (
         {"archive": "config", "sha256": "0" * 64},
-        "pets.yaml: sha256: config is no file and has",
+        "pets.yaml: sha256: config is not a file and has",
     ),
     "the digest of what Podium makes": (
         {"archive": "builtin:digits", "sha256": "0" * 64},
-        "pets.yaml: sha256: builtin:digits is no file and has none; leave it out",
+        "pets.yaml: sha256: builtin:digits is not a file and has none; leave it out",
     ),
 }
 
@@ -222,7 +222,7 @@ def test_a_digest_beside_no_archive_is_that_of_the_one_which_is_brought(project:
     pets(project, sha256="0" * 64)
     assert plan(archive="pets.zip").settings("download", job())["sha256"] == "0" * 64
     assert plan(archive="pets.zip", sha256="1" * 64).settings("download", job())["sha256"] == "1" * 64
-    with pytest.raises(ConfigError, match="sha256: config is no file and has none"):
+    with pytest.raises(ConfigError, match="sha256: config is not a file and has none"):
         plan(archive="config")
     with pytest.raises(ConfigError, match="sha256: it is the digest of `archive`, which is missing"):
         plan(archive=None, sha256="1" * 64)
@@ -310,7 +310,7 @@ def test_without_a_day_the_submission_stands_alone(project: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"day": "2019-03-13", "attempt": 1}, "team is missing: --config team=NAME day=YYYY-MM-DD attempt=NUMBER"),
+        ({"day": "2019-03-13", "attempt": 1}, "team is missing: add --config team=NAME day=YYYY-MM-DD attempt=NUMBER"),
         ({"team": "cats", "attempt": 1}, "day is missing"),
         ({"team": "cats", "day": "2019-03-13"}, "attempt is missing"),
         ({"team": "cats", "day": "2019-03-13", "attempt": 4}, "attempt: 4 is more than the 3 a day that config/"),
@@ -332,11 +332,13 @@ def test_a_zip_that_cannot_be_named_is_refused_in_one_line(project: Path, given:
 
 def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
     given = {"team": "cats", "day": "2019-03-13", "attempt": 1}
-    with pytest.raises(ConfigError, match=r"submission\.zip\.file: '\{date\}\.tsv' takes \{day\} and \{attempt\} only"):
+    with pytest.raises(
+        ConfigError, match=r"submission\.zip\.file: '\{date\}\.tsv' must use only \{day\} and \{attempt\}"
+    ):
         handed_in(project, {"file": "{date}.tsv"}, **given)
     pets(project, archive="pets.zip")
     for some in (given, {"team": "cats"}, {"attempt": 1}):
         with pytest.raises(
-            ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition asks for no (t|a)"
+            ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition does not use (t|a)"
         ):
             plan(**some)

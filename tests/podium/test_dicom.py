@@ -109,7 +109,7 @@ def test_of_several_frames_the_first_is_used_and_that_is_said() -> None:
 @pytest.mark.parametrize("read", [examine, lambda data: decode(data, 8)], ids=["examine", "decode"])
 def test_what_shows_nothing_is_unreadable_for_a_reason(read: Any, tmp_path: Path) -> None:
     for data, reason in [
-        (shipped("rtplan.dcm").read_bytes(), "a DICOM file without an image"),
+        (shipped("rtplan.dcm").read_bytes(), "the DICOM file contains no image"),
         (shipped("MR_truncated.dcm").read_bytes(), "less than expected"),
         (changed("MR_small.dcm", tmp_path, WindowWidth=0), "Window Width"),
     ]:

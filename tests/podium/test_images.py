@@ -154,7 +154,7 @@ def huge_png() -> bytes:
         # Pillow would start Ghostscript for this one.
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not an image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image"),
-        (huge_png(), "60000 x 60000 pixels are 3,600 megapixels, more than `index.max_megapixels: 179` lets in"),
+        (huge_png(), "60000 x 60000 pixels are 3,600 megapixels, more than `index.max_megapixels: 179` allows"),
         # Before their first row.
         *((photo("coffee", 0, 64, format)[:size], ".") for format, size in (("JPEG", 400), ("PNG", 40), ("TIFF", 8))),
         (photo("coffee", 0, 64, "WEBP")[:-200], "."),  # its decoder gives nothing of what is cut

@@ -191,7 +191,7 @@ def test_snakemake_s_jobs_each_see_the_gpus_that_they_claim(uuids: list[str], tm
     assert found["none-0"] == "-1"
     assert {found["one-0"], found["one-1"]} == {*uuids}
     assert found["both-0"] == "None"  # all that there are
-    assert not any("waits" in path.read_text() for path in tmp_path.glob("*.log"))
+    assert not any("waiting" in path.read_text() for path in tmp_path.glob("*.log"))
 
 
 def test_a_job_waits_for_a_gpu_that_another_project_computes_on(
@@ -204,7 +204,7 @@ def test_a_job_waits_for_a_gpu_that_another_project_computes_on(
     job = subprocess.Popen(command, cwd=workflow(tmp_path), stderr=subprocess.PIPE, text=True)
     try:
         assert job.stderr
-        assert "[compute both 0] waits for 1 of 1 GPUs, which other steps compute on" in job.stderr.readline()
+        assert "[compute both 0] waiting for 1 of 1 GPUs, which other steps use" in job.stderr.readline()
         time.sleep(0.5)
         assert not (tmp_path / "both-0.txt").exists()
     finally:

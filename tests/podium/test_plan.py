@@ -309,7 +309,7 @@ def test_members_of_one_yardstick_only(project: Path) -> None:
     assert plan(ensemble("linear", "cnn")).members(job(experiment="mix"))
     with pytest.raises(ConfigError) as refused:
         plan(mixed)
-    message = "ensembles.mix: without a validation table, members need the same folds (linear 5, finetune 0)"
+    message = "ensembles.mix: without a validation table, members must have the same folds (linear 5, finetune 0)"
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -622,7 +622,7 @@ def test_an_experiment_that_nothing_could_judge_is_refused_in_one_line(project: 
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(unlabelled(layout)))
     with pytest.raises(ConfigError) as refused:
         plan(not_held_out(0))
-    message = "experiments.linear.held_out: false leaves nothing to judge by: no test photo has a label"
+    message = "experiments.linear.held_out: false leaves no photos to judge by, since no test photo has a label"
     assert str(refused.value) == f"podium: config/config.yaml: {message}"
     assert fits(plan(not_held_out(2))) == ["seed0-fold0", "seed0-fold1"]
     assert fits(plan(with_folds(0))) == ["seed0-all", "seed0-fold0"]
@@ -661,8 +661,8 @@ def test_members_and_teachers_hold_out_the_same(project: Path) -> None:
     assert plan(change).members(job(experiment="mix"))
     labelled_test(project)
     wrong = {
-        "mix": "ensembles.mix: without a validation table, members need the same folds (usual 0, other 0 ",
-        "pupil": "experiments.pupil.train.teachers: a teacher needs the same folds ('other' has 0 ",
+        "mix": "ensembles.mix: without a validation table, members must have the same folds (usual 0, other 0 ",
+        "pupil": "experiments.pupil.train.teachers: a teacher must have the same folds ('other' 0 ",
     }
     for name, message in wrong.items():
         assert plan(lambda config, name=name: change(config, name, folds=3))

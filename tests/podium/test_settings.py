@@ -66,7 +66,7 @@ def test_a_key_that_stands_there_twice_is_named(tmp_path: Path) -> None:
     (tmp_path / "twice.yaml").write_text(
         "a: {<<: &more {b: 1}, b: 2}\nsubmission: {}\nmetric: accuracy\nsubmission: {c: 1}\n"
     )
-    with pytest.raises(ConfigError, match=r"twice\.yaml: 'submission' stands there twice .*line 4"):
+    with pytest.raises(ConfigError, match=r"twice\.yaml: 'submission' occurs twice .*line 4"):
         read(tmp_path / "twice.yaml")
     (tmp_path / "once.yaml").write_text("a: {<<: &more {b: 1}, b: 2}\nd: *more\n")
     assert read(tmp_path / "once.yaml") == {"a": {"b": 2}, "d": {"b": 1}}

@@ -1,4 +1,4 @@
-"""Read what a submission has to look like, before anything is trained."""
+"""Determine what a submission must look like, before anything is trained."""
 
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ def ask(
     top: int,
     separator: str | None,
 ) -> None:
-    """Read what a submission has to look like, before anything is trained.
+    """Determine what a submission must look like, before anything is trained.
 
-    Without a sample submission the test table's ids are asked for in its order and form, and without tables all
-    test photos, as `id,label`; with `ids` as `test` the test photos' ids stand in the place of the sample's. `form`
-    is `labels`, `probabilities` or `top`, which is so many labels with the separator between them, by default a space,
-    or in a column each where the sample has these. A sample that does not fit the test photos, the classes or the form
-    raises BadInput, naming the row or the column.
+    Without a sample submission, it must have the test table's ids in that table's order and form, and without tables
+    all test photos, as `id,label`. If `ids` is `test`, the test photos' ids replace the sample's. `form` is `labels`,
+    `probabilities` or `top`: the `top` most likely labels with `separator` (by default a space) between them, or in a
+    column each if the sample has these. A sample that does not fit the test photos, the classes or the form raises
+    BadInput, naming the row or the column.
     """
     photos = read_csv(index)
     labels, wanted = classes(photos), Form(form, top, separator or " ")
@@ -52,7 +52,7 @@ def _asked(
     ids: str,
     columns: list[str] | None,
 ) -> Sample:
-    """The sample, or what stands for it, with these columns where a form needs them."""
+    """The sample, or one made from the test photos, with these columns if the form needs them."""
     if tables is None:
         tests = photos[photos.split == "test"]
         called, column, label = "the test photos", "id", "label"
@@ -69,15 +69,15 @@ def _asked(
 
 
 def _warn_of_unknown(sample: Sample, form: Form, labels: list[str]) -> None:
-    """A class without training photos is never predicted: its column holds zeros."""
+    """Warns of classes without training photos, which are never predicted: their columns contain zeros."""
     unknown = [column for column in sample.columns if column not in labels]
     if form.kind == "probabilities" and unknown:
         said = ", ".join(f"'{column}'" for column in unknown[:3]) + ", …" * (len(unknown) > 3)
-        log.warning("WARNING: %s: no training photo for %s: the probability will be 0", sample.name, said)
+        log.warning("WARNING: %s: no training photo of %s: the probability will be 0", sample.name, said)
 
 
 def _encodable(sample: Sample, labels: list[str]) -> Sample:
-    """The sample, in UTF-8 where its own encoding lacks a character of a label or an id."""
+    """The sample, in UTF-8 if its own encoding lacks a character of a label or an id."""
     try:
         "".join([*labels, *sample.ids]).encode(sample.encoding)
         return sample

@@ -21,9 +21,9 @@ def blend(members: list[Path], index: Path, pooled: Output, weights: Output, *, 
     """Blend the predictions of several experiments, with weights fitted on the yardstick of all of them.
 
     Greedy selection with replacement (Caruana et al., "Ensemble selection from libraries of models", 2004)
-    by log loss. It is kept where it beats the plain mean on photos that its weights were not fitted on; the
-    yardstick photos then get such weights too, so that the blend's own figures are honest. Where no photo judges the
-    members, it is the plain mean.
+    by log loss. It is used only if it beats the plain mean on photos that its weights were not fitted on; each
+    yardstick photo is then blended with weights fitted without it, so that the blend's own scores are unbiased. If no
+    photo judges the members, the blend is their plain mean.
     """
     tables = _shared([Predictions.read(path) for path in members])
     yardstick = judge(read_csv(index), tables[0])
@@ -31,7 +31,7 @@ def blend(members: list[Path], index: Path, pooled: Output, weights: Output, *, 
     chosen = np.full(len(names), 1 / len(names), np.float32)
     probabilities = np.einsum("m,mnc->nc", chosen, stacked)
     if yardstick is None:
-        log.info("no photo judges the members, so they are blended by the plain mean")
+        log.info("no photo judges the members, so the blend is their plain mean")
     else:
         on_yardstick = stacked[:, yardstick.rows]
         fitted = _crossfitted(on_yardstick, yardstick)
@@ -53,7 +53,7 @@ def blend(members: list[Path], index: Path, pooled: Output, weights: Output, *, 
 
 
 def _shared(tables: list[Predictions]) -> list[Predictions]:
-    """The rows that all members have: a member without folds has none out of fold."""
+    """The rows that all members have: a member without folds has no out-of-fold rows."""
     keys = tables[0].keys
     for table in tables[1:]:
         keys = keys.merge(table.keys, on=["split", "id"])
@@ -61,7 +61,7 @@ def _shared(tables: list[Predictions]) -> list[Predictions]:
 
 
 def _crossfitted(stacked: Floats, yardstick: Yardstick) -> Floats:
-    """Weights [members, n] for each photo, fitted on the parts that it does not stand in."""
+    """Weights [members, n] for each photo, fitted on the parts that do not contain it."""
     parts, weights = yardstick.parts(PARTS), np.zeros(stacked.shape[:2], np.float32)
     for part in np.unique(parts):
         others = parts != part
@@ -70,7 +70,7 @@ def _crossfitted(stacked: Floats, yardstick: Yardstick) -> Floats:
 
 
 def _greedy(stacked: Floats, truth: NDArray[np.int64]) -> Floats:
-    """Weights [members]: the shares of the rounds in which adding a member once more gave the least log loss."""
+    """Weights [members]: each member's share of the rounds in which adding it once more gave the least log loss."""
     chosen, total = np.zeros(len(stacked), np.float32), np.zeros(len(truth))
     members = np.stack([given(truth, each) for each in stacked])
     if not len(truth):

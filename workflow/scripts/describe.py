@@ -1,4 +1,4 @@
-"""Print what the features of a TFRecord file hold, and draw its first images. Run by hand; no rule needs it."""
+"""Print what the features of a TFRecord file contain, and draw its first images. Run by hand; no rule uses it."""
 
 import argparse
 import gzip
@@ -24,12 +24,12 @@ SIDE, COLUMNS, ROWS = 96, 8, 8
 
 
 def describe(file: Path, *, picture: Path | None, image: str | None, shape: list[int] | None) -> None:
-    """Print what the features of a TFRecord file hold, and draw its first images.
+    """Print what the features of a TFRecord file contain, and draw its first images.
 
-    A line for each feature: its name, its type, how many values a record has of it, how many records have it, and the
-    first values. The picture, a PNG, shows up to 64 images of the feature `image`, left to right and down; without a
-    name the first feature that holds encoded images. Pixels need their `shape`: height, width and perhaps colours.
-    Raises BadInput, naming the record, where the file is damaged or holds something else.
+    A line for each feature: its name, its type, how many values of it a record has, how many records have it, and the
+    first values. The picture, a PNG, shows up to 64 images of the feature `image`, row by row; without a name, those
+    of the first feature that contains encoded images. Pixels need their `shape`: height, width and, if any, colours.
+    Raises BadInput, naming the record, if the file is damaged or contains something else.
     """
     forms: Counter[tuple[str, str, int]] = Counter()
     first: dict[str, list[Feature]] = {}
@@ -55,7 +55,7 @@ def _examples(file: Path) -> Iterator[Example]:
             for number, data in enumerate(frames(records, str(file))):
                 yield Example(f"{file}: record {number}", data)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise BadInput(f"{file}: not a whole gzip file ({error})") from error
+            raise BadInput(f"{file}: not a complete gzip file ({error})") from error
 
 
 def _lines(forms: Counter[tuple[str, str, int]], first: dict[str, list[Feature]]) -> Iterator[list[str]]:
@@ -67,7 +67,7 @@ def _lines(forms: Counter[tuple[str, str, int]], first: dict[str, list[Feature]]
 
 
 def _said(feature: Feature) -> str:
-    """The first values, or what they would be as an image."""
+    """The first values, and the sides of the image that they may be."""
     said = [_said_bytes(value) if isinstance(value, bytes) else f"{value:.6g}" for value in feature.values[:SHOWN]]
     rest = len(feature.values) - SHOWN
     return ", ".join(said) + (f", … {_said_pixels(len(feature.values))}".rstrip() if rest > 0 else "")
@@ -85,7 +85,7 @@ def _said_bytes(value: bytes) -> str:
 
 
 def _said_pixels(count: int) -> str:
-    """The square images of so many values, of one or of three colours."""
+    """The sides of a square image of so many values, of one or three colours; empty if there is none."""
     for colours in (1, 3):
         side = isqrt(count // colours)
         if side > 1 and colours * side * side == count:
@@ -108,7 +108,7 @@ def _encoded(file: Path, first: dict[str, list[Feature]]) -> str:
                 return name
             except images.Unreadable:
                 continue
-    raise BadInput(f"{file}: no feature holds an encoded image; say which holds pixels with --image and --shape")
+    raise BadInput(f"{file}: no feature contains an encoded image; name one with pixels by --image and --shape")
 
 
 def _draw(file: Path, picture: Path, name: str, shape: list[int] | None) -> None:
@@ -119,17 +119,17 @@ def _draw(file: Path, picture: Path, name: str, shape: list[int] | None) -> None
         try:
             grid[drawn] = images.decode(image if isinstance(image, bytes) else images.png(image), SIDE)
         except images.Unreadable as error:
-            raise BadInput(f"{example.where}: '{name}' is no image that can be read ({error})") from error
+            raise BadInput(f"{example.where}: '{name}' is not an image that can be read ({error})") from error
         drawn += 1
     rows = grid.reshape(ROWS, COLUMNS, SIDE, SIDE, 3)[: -(-drawn // COLUMNS)]
     picture.write_bytes(images.png(np.concatenate(np.concatenate(rows, axis=1), axis=1)))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Print what the features of a TFRecord file hold.")
+    parser = argparse.ArgumentParser(description="Print what the features of a TFRecord file contain.")
     parser.add_argument("file", type=Path, help="a TFRecord file of tf.train.Examples, gzipped or not")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="draw the first images to this file")
-    parser.add_argument("--image", metavar="FEATURE", help="the feature that holds them; else the first encoded one")
+    parser.add_argument("--image", metavar="FEATURE", help="the feature with the images; else the first encoded one")
     parser.add_argument("--shape", type=int, nargs="+", metavar="SIDE", help="for pixels: height, width, colours")
     try:
         describe(**vars(parser.parse_args()))

@@ -1,4 +1,4 @@
-"""Bring the competition's archive here, checked, as one zip file."""
+"""Download or copy the competition's archive, check it, and store it as one zip file."""
 
 import hashlib
 import io
@@ -22,11 +22,11 @@ DIGITS_TEST_EVERY = 5
 def download(
     source: Output, *, archive: str | None, sha256: str | None, files: dict[str, dict[str, str]] | None
 ) -> None:
-    """Bring the competition's archive here, checked, as one zip file.
+    """Download or copy the competition's archive, check it, and store it as one zip file.
 
     `archive` is a URL, a zip or tar file, a folder, `kaggle:NAME` or `builtin:digits`; without one, `files` gives the
-    `url` and the `sha256` of each file by its name. Members that are links, lead outside or stand there twice stop it,
-    as does a wrong sha256.
+    `url` and the `sha256` of each file by its name. Raises BadInput for members that are links, lead outside the
+    archive or occur twice, and for a wrong sha256.
     """
     if archive is None:
         archives.write_zip(source, _files(files or {}, source.parent))
@@ -44,7 +44,7 @@ def download(
 
 
 def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:
-    """Each file by its name, brought and checked one after the other."""
+    """The name and the bytes of each file, downloaded and checked one after the other."""
     for name, file in files.items():
         with tempfile.TemporaryDirectory(dir=beside) as folder:
             path = _fetch(file["url"], Path(folder))
@@ -54,7 +54,7 @@ def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str
 
 
 def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
-    """Check what is at `path`, called `name` where it is wrong, and write it as a zip."""
+    """Check the archive at `path`, which messages call `name`, and write it as a zip."""
     if path.is_dir():
         archives.write_zip(source, archives.folder_members(path))
         return
@@ -67,7 +67,7 @@ def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
     elif archives.is_tar(path):
         archives.write_zip(source, archives.tar_members(path, name))
     else:
-        raise BadInput(f"{name}: neither a whole zip nor a tar file")
+        raise BadInput(f"{name}: neither a complete zip nor a tar file")
 
 
 def _check_digest(path: Path, name: str, sha256: str | None) -> None:
@@ -76,12 +76,12 @@ def _check_digest(path: Path, name: str, sha256: str | None) -> None:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise BadInput(f"{name}: its sha256 is {found}, the competition file says {sha256}")
+        raise BadInput(f"{name}: its sha256 is {found}, the competition file states {sha256}")
 
 
 def _fetch(url: str, folder: Path) -> Path:
-    """Download with progress; a connection that breaks is tried again a few seconds later."""
-    import pooch  # half a second that only downloads need
+    """Download with progress; after a lost connection, the download is tried again a few seconds later."""
+    import pooch  # takes half a second and is needed only for downloads
     import requests
 
     name = "archive"
@@ -95,11 +95,11 @@ def _fetch(url: str, folder: Path) -> Path:
 
 
 def _fetch_from_kaggle(archive: str, folder: Path) -> Path:
-    """The one file that Kaggle's client brings."""
+    """The one file that Kaggle's client downloads."""
     kaggle.call(archive.removeprefix(KAGGLE), "download", "-p", str(folder), "-q")
     files = list(folder.iterdir())
     if len(files) != 1:
-        raise BadInput(f"{archive}: the client brought {len(files)} files, one archive is wanted")
+        raise BadInput(f"{archive}: the client downloaded {len(files)} files instead of one archive")
     return files[0]
 
 

@@ -27,8 +27,9 @@ def embed(
 ) -> None:
     """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
 
-    What is random in a view depends on a photo's place in its split. `weights` are `imagenet`, `none`, or the file,
-    folder or handle that holds them; `precision` is `float32`, `bfloat16` or `float16`.
+    The randomness of a view depends only on a photo's place in its split. `weights` are `imagenet`, `none`, or the
+    file, folder or handle that contains them; `precision` is `float32`, `bfloat16` or `float16`. Raises BadInput if
+    the number of photos differs from the index, or if the weights are missing or do not fit.
     """
     import tensorflow as tf
 
@@ -36,8 +37,8 @@ def embed(
 
     photos, places, policy = Pixels([pixels]), part_places(read_csv(index), part), device.policy(precision)
     if len(photos) != len(places):
-        raise BadInput(f"{pixels}: it holds {len(photos)} photos, and {index} lists {len(places)} of {part}")
-    # Whole batches alone, the first photos once more at the end: of few at a time sums are rounded otherwise.
+        raise BadInput(f"{pixels}: contains {len(photos)} photos, but {index} lists {len(places)} of {part}")
+    # Only whole batches, the last filled with the first photos, since sums of smaller batches are rounded differently.
     filled = np.resize(np.arange(len(photos)), -(-len(photos) // BATCH) * BATCH)
     log.info("computes in %s on %s", policy, device.described())
     network = backbones.build(backbone, weights, policy=policy, sides=[photos.size])
@@ -52,7 +53,7 @@ def embed(
 
     with zipfile.ZipFile(embeddings, "w") as out, Progress(len(photos) * len(views), "photos") as progress:
         for view in views:
-            # Written as it is computed (the layout of numpy.savez), so that memory stays flat.
+            # Written as it is computed (in the layout of numpy.savez), so that memory use stays constant.
             with out.open(zipfile.ZipInfo(f"{view}.npy"), "w", force_zip64=True) as file:
                 shape = (len(photos), network.output_shape[-1])
                 np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})

@@ -21,9 +21,9 @@ from podium.step import BadInput, Output, Progress, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)
-FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # more different numbers, of fewer photos each, are hardly classes
-MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # between the labels of a list; names have the others too
-FEWEST_LISTS, RECURRING = 3, 0.9  # the share of the parts of such lists that stand in others too
+FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # at least so many numbers, each with fewer photos, are hardly classes
+MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # separators of lists of labels; the others occur in names too
+FEWEST_LISTS, RECURRING = 3, 0.9  # RECURRING: the share of the parts of such lists that occur in other labels too
 SHOWN = 5  # pairs of labels in a warning
 
 
@@ -43,14 +43,14 @@ def index(
 ) -> None:
     """List every photo with its label, split and part; set aside the photos that cannot be read.
 
-    `layout` says how the archive is laid out: one of the keys of config/README.md and what stands under it.
+    `layout` describes how the archive is laid out: one of the layout keys of config/README.md, with its value.
     A mismatch between tables and files raises BadInput, naming the row or the file, and so does a photo of more than
     `max_megapixels`, or of a format whose package is not installed; with `strict` off, such photos and rows without a
     file are set aside and files without a row are left out.
 
-    `depth` is a JSON file of the `range` of values that photos of more than 8 bits a pixel show: the least, black, and
-    the most, white; null leaves it to each photo. It is the setting of this name, or what lies within `percentile` of
-    the training photos' values, on both ends.
+    `depth` is a JSON file with the `range` of values shown of photos of more than 8 bits a pixel: the least is black,
+    the largest white; null leaves it to each photo. The range is the setting `range`, or lies between the percentiles
+    100 - `percentile` and `percentile` of the training photos' values.
     """
     archive = Archive(source)
     photos = layouts.photos(archive, layout, strict=strict)
@@ -69,13 +69,13 @@ def index(
 
 
 def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
-    """Warns of labels that may mean another task than classes, and of a class that is written in several ways."""
+    """Warns of labels that suggest another task than classification, and of classes written in several ways."""
     ((name, spec),) = layout.items()
     columns = {"tables": lambda: f"'{spec['train']['label']}'", "tfrecord": lambda: f"'{spec['label']}'"}
     column, counts = columns.get(name, lambda: "the label")(), Counter(labels)
     if len(counts) >= FEWEST_NUMBERS and len(labels) < PHOTOS_A_NUMBER * len(counts) and all(map(_is_number, counts)):
         log.warning(
-            "WARNING: %s holds %d different numbers in %d rows: a number to predict (regression)? "
+            "WARNING: %s contains %d different numbers in %d rows: a number to predict (regression)? "
             "Each number is a class of its own here",
             column,
             len(counts),
@@ -83,19 +83,19 @@ def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
         )
     elif mark := _list_mark(list(counts)):
         log.warning(
-            "WARNING: %s looks like several labels a photo (multilabel), such as '%s'. Each list is a class of its own "
-            "here",
+            "WARNING: %s looks like several labels per photo (multilabel), such as '%s'. Each list is a class of its "
+            "own here",
             column,
             next(label for label, _ in counts.most_common() if mark in label),
         )
     alike: dict[str, list[str]] = {}
     for label in sorted(counts):
         alike.setdefault(" ".join(label.split()).casefold(), []).append(f"'{label}' ({counts[label]} photos)")
-    # Single letters are another matter: there, case tells classes apart.
+    # Except for single letters, which case may tell apart.
     pairs = [" and ".join(written) for key, written in alike.items() if len(written) > 1 and len(key) > 1]
     if pairs:
         said = ", ".join(pairs[:SHOWN]) + ", …" * (len(pairs) > SHOWN)
-        log.warning("WARNING: labels that differ in case or spaces alone are classes of their own: %s", said)
+        log.warning("WARNING: labels that differ only in case or spaces are classes of their own: %s", said)
 
 
 def _is_number(label: str) -> bool:
@@ -106,7 +106,7 @@ def _is_number(label: str) -> bool:
 
 
 def _list_mark(labels: list[str]) -> str | None:
-    """What stands between the parts of most of these labels, where the parts recur as they do in lists."""
+    """The separator of the parts of most of these labels, if the parts recur as in lists; else None."""
     for mark in MARKS:
         parts = [{part.strip(" []{}()'\"") for part in label.split(mark)} for label in labels]
         lists = [each for each in parts if len(each) > 1]
@@ -122,7 +122,7 @@ def _list_mark(labels: list[str]) -> str | None:
 def _examine(
     read: Callable[[str], bytes], photos: pd.DataFrame, strict: bool, max_megapixels: float, threads: int
 ) -> pd.DataFrame:
-    """Adds what `images.examine` finds and the digest, or the reason why a file cannot be read."""
+    """Adds the columns of `images.examine` and the digest, or the reason why a file cannot be read."""
     progress = Progress(len(photos), "photos")
 
     def examine(file: str, reason: str) -> tuple[Any, ...]:
@@ -144,12 +144,12 @@ def _examine(
 
 
 def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | None) -> list[float] | None:
-    """What `depth` says; warns where nothing is said and photos use little of what is shown."""
+    """The range to store in `depth`; warns if no setting gives one and photos use little of the range shown."""
     deep = photos[photos.depth.notna()]
     if not len(deep):
         for name, given in (("range", range), ("percentile", percentile)):
             if given:
-                log.warning("WARNING: `index.%s` changes nothing: no photo has more than 8 bits a pixel", name)
+                log.warning("WARNING: `index.%s` has no effect: no photo has more than 8 bits a pixel", name)
         return range
     if percentile:
         samples = [values.sample for values in deep.depth[deep.split == "train"]]
@@ -165,7 +165,7 @@ def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | 
 
 
 def _warn_of_depth(deep: pd.DataFrame) -> None:
-    """Names the range of photos that use less than half of what is shown, or more, or have no common one."""
+    """Warns, with their range, of photos that use less than half of the range shown, or exceed it, or share none."""
     values = pd.DataFrame(list(deep.depth))
     for kind, own in values[values.kind != ""].groupby("kind"):
         least, most = own.least.min(), own.most.max()
@@ -173,19 +173,19 @@ def _warn_of_depth(deep: pd.DataFrame) -> None:
         if kind == "float" and most > 1:
             shown = "each is scaled by its own largest value"
         elif least < black or not black + (white - black) / 2 < most <= white:
-            shown = f"are scaled as if they held {black:.10g} to {white:.10g}"
+            shown = f"are scaled as if they contained {black:.10g} to {white:.10g}"
         else:
             continue
         say = f"`index.range: [{least:.10g}, {most:.10g}]`, or `index.percentile: 99.9`"
         log.warning(
-            "WARNING: %d %s photos hold %.10g to %.10g, and %s: say %s", len(own), kind, least, most, shown, say
+            "WARNING: %d %s photos contain %.10g to %.10g, and %s: set %s", len(own), kind, least, most, shown, say
         )
 
 
 def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
     """A number for each photo, the same for copies and for photos of one group by name, and along chains of both.
 
-    Numbers count from 0 in the order of the photos. A photo without a name belongs with its copies alone.
+    Numbers count from 0 in the order of the photos. A photo without a name is grouped with its copies only.
     """
     (digest, copies), (name, named) = digests.factorize(), names.mask(names == "").factorize()
     own, links = name >= 0, len(copies) + len(named)
@@ -195,10 +195,10 @@ def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
 
 
 def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
-    """Moves a seeded fraction of each class from the training to the test part, as nearly as whole groups allow that
-    are taken one by one.
+    """Moves a seeded fraction of each class from the training to the test split, as closely as taking whole groups one
+    by one allows. Raises BadInput if no group fits the fraction.
 
-    No class leaves the training photos; a photo under several labels stays there with all of its group.
+    No class disappears from the training photos; a photo with several labels stays there with its whole group.
     """
     random, train = np.random.default_rng(seed), photos[photos.split == "train"]
     plain = train.groupby("digest").label.transform("nunique") == 1
@@ -212,7 +212,7 @@ def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> 
     for label in sorted(by_label):
         for group in random.permutation(list(by_label[label])):
             own = groups[group]
-            # What holding it out adds to the sum of squared distances from the shares that are asked for.
+            # What holding it out adds to the sum of squared distances from the wanted shares.
             farther = sum(count * (count - 2 * wanted[each]) / total[each] ** 2 for each, count in own.items())
             if farther < 0 and group not in held and all(left[each] > count for each, count in own.items()):
                 held.add(group)
@@ -221,25 +221,25 @@ def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> 
     if not held:
         raise BadInput(f"{layout}.holdout: a share of {fraction} of each class is less than one photo or group")
     split = photos.split.mask(photos.group.isin(held) & (photos.split == "train"), "test")
-    # The splits stand one behind the other, as they do where tables list them.
+    # Split after split, as where tables list them.
     return photos.assign(split=split).sort_values("split", key=lambda each: each.map(SPLITS.index), kind="stable")
 
 
 def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
-    """Stops where nothing can be learned; warns of what a competitor should know."""
+    """Raises BadInput if there are fewer than two classes to learn; warns of what a competitor should know."""
     train = readable[readable.split == "train"]
     if train.label.nunique() < 2:
         first = (
-            f"; the first that cannot: {unreadable.file.iloc[0]} ({unreadable.reason.iloc[0]})"
+            f"; the first that cannot be read: {unreadable.file.iloc[0]} ({unreadable.reason.iloc[0]})"
             if len(unreadable)
             else ""
         )
         found = f"{train.label.nunique()} classes among the {len(train)} training photos that can be read"
-        raise BadInput(f"{found}, two are needed{first}")
+        raise BadInput(f"{found}, at least two are needed{first}")
     for label in sorted(set(unreadable.label[unreadable.split == "train"]) - set(train.label)):
         log.warning("WARNING: no training photo of '%s' can be read: that class is lost", label)
     for split, own in unreadable.groupby("split"):
-        fate = "get the training prior in the submission" if split == "test" else "are left out"
+        fate = "get the training photos' class frequencies in the submission" if split == "test" else "are left out"
         log.warning(
             "WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)",
             len(own),
@@ -250,7 +250,7 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         )
     if len(cut := readable[readable.note != ""]):
         log.warning(
-            "WARNING: of %d photos only a part is used: see `note` in index.csv; the first is %s (%s)",
+            "WARNING: %d photos are used only in part: see `note` in index.csv; the first is %s (%s)",
             len(cut),
             cut.file.iloc[0],
             cut.note.iloc[0],
@@ -265,7 +265,7 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         if len(kin):
             log.warning(
                 "WARNING: %d %s photos share a group with training photos, such as %s: "
-                "figures on them promise too much",
+                "scores on them are too optimistic",
                 len(kin),
                 split,
                 kin.file.iloc[0],
@@ -273,7 +273,7 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
     conflicts = train.groupby("digest").label.nunique()
     if (conflicts > 1).any():
         file = train.file[train.digest == conflicts[conflicts > 1].index[0]].iloc[0]
-        log.warning("WARNING: %d training photos stand under several labels, such as %s", (conflicts > 1).sum(), file)
+        log.warning("WARNING: %d training photos have several labels, such as %s", (conflicts > 1).sum(), file)
     log.info(
         "%d classes; %s",
         train.label.nunique(),
@@ -282,7 +282,7 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
 
 
 def _parts(splits: pd.Series, shards: int) -> pd.Series:
-    """Which part each photo goes to: every split is cut into as many runs of equal length as there are shards."""
+    """The part of each photo: every split is cut into `shards` runs of consecutive photos, of nearly equal length."""
     position, size = splits.groupby(splits).cumcount(), splits.groupby(splits).transform("size")
     return splits + "-" + (position * shards // size).astype(str)
 

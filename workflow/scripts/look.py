@@ -92,7 +92,7 @@ def _drawn(rows: list[tuple[str, list[Floats]]]) -> Image.Image:
 
 
 def _grey(values: Floats) -> NDArray[np.uint8]:
-    """Scaled from the least value (black) to the largest (white); unless there are 3 channels, they are averaged."""
+    """Scaled from the least value (black) to the largest (white); channels are averaged unless there are three."""
     if values.ndim == 3 and values.shape[2] != 3:
         values = values.mean(2)
     least, most = values.min(), values.max()

@@ -1,4 +1,4 @@
-"""Predict, with one fit's model, the photos that it has not seen."""
+"""Predict, with one fit's model, photos that it was not trained on."""
 
 import importlib
 from functools import partial
@@ -25,13 +25,13 @@ def predict(
     views: list[str],
     saved_model: str | None,
 ) -> None:
-    """Predict, with one fit's model, the photos of some splits that it has not seen, averaged over the views.
+    """Predict, with one fit's model, the photos of `splits` that it was not trained on, averaged over the views.
 
-    `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos the
-    table holds the fold left out. `saved_model` is the folder or handle of the SavedModel that the model is built on,
-    if on any: a model that is built on one which is not named raises BadInput. `one_view` has photos that may judge,
-    the fold left out and the validation table, from one view alone, `plain` if it is one of the views: so the model
-    sees them when it is used by itself.
+    `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos, `predictions`
+    contains the fold left out. `one_view` contains the photos that may judge (the fold left out and the validation
+    table), predicted from a single view as the model does when it is used by itself: `plain` if it is one of the views,
+    else the first. `saved_model` is the folder or handle of the SavedModel that the model is built on, or None. Raises
+    BadInput if the model is built on a SavedModel that is not named, or has other classes than the index.
     """
     index_, dealt = read_csv(index), read_csv(folds)
     check_classes(model, labels := classes(index_), index)

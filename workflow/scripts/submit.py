@@ -14,8 +14,8 @@ from podium.tables import Predictions
 def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | None) -> None:
     """Write the submission and check it against the sample.
 
-    `asked` says what it has to look like. `inside` is the name that the table has in a zip; without one it stands
-    alone. The file is read back, and a mismatch raises BadInput, naming the first offending row.
+    `asked` describes the required submission. `inside` is the table's name in a zip; if it is None, the submission is
+    the table itself. The file is read back, and a mismatch raises BadInput, naming the first wrong row.
     """
     sample, form = read_asked(asked)
     found = Predictions.read(predictions).of("test")
@@ -31,9 +31,9 @@ def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | 
 
 
 def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[str], form: Form) -> list[list[str]]:
-    """What stands beside each id."""
+    """The cells next to each id."""
     if form.kind == "probabilities":
-        # A class of the sample that no training photo has gets 0, so that rows still sum to 1.
+        # A class of the sample without training photos gets 0, so that rows still sum to 1.
         known = np.pad(probabilities, [(0, 0), (0, 1)])
         order = [labels.index(column) if column in labels else len(labels) for column in columns]
         return [[f"{value:.9g}" for value in row] for row in known[:, order]]
@@ -43,12 +43,12 @@ def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[
 
 
 def _read_back(submission: Path, inside: str | None) -> bytes:
-    """The table as whoever opens the file will find it."""
+    """The table as anyone who opens the file reads it."""
     if inside is None:
         return submission.read_bytes()
     with open_zip(submission) as archive:
         if archive.namelist() != [inside]:
-            raise BadInput(f"the submission: {archive.namelist()} in the zip, '{inside}' is asked for")
+            raise BadInput(f"the submission: the zip contains {archive.namelist()}, but '{inside}' is required")
         return archive.read(inside)
 
 

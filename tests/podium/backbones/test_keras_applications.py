@@ -138,7 +138,7 @@ def test_a_file_of_any_of_keras_s_formats_will_do_and_one_of_another_network_is_
     expected = made(photos().astype(np.float32), training=False).numpy()
     np.testing.assert_allclose(network(photos()).numpy(), expected, atol=2e-3 * np.abs(expected).max())
     for other in ("mobilenet", "vgg16"):
-        with pytest.raises(BadInput, match=f"does not hold the weights of {other}: ") as refused:
+        with pytest.raises(BadInput, match=f"does not contain the weights of {other}: ") as refused:
             backbones.build(other, str(path), policy="float32")
         assert str(path) in str(refused.value)
         assert "\n" not in str(refused.value)
@@ -147,7 +147,7 @@ def test_a_file_of_any_of_keras_s_formats_will_do_and_one_of_another_network_is_
 def test_a_file_that_is_no_weights_file_is_refused_in_one_line(tmp_path: Path) -> None:
     for name in ("broken.h5", "broken.weights.h5", "broken.keras"):
         (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\n broken")
-        with pytest.raises(BadInput, match=f"{name}: does not hold the weights of {SMALL}") as refused:
+        with pytest.raises(BadInput, match=f"{name}: does not contain the weights of {SMALL}") as refused:
             backbones.build(SMALL, str(tmp_path / name), policy="float32")
         assert "\n" not in str(refused.value)
 

@@ -103,7 +103,7 @@ def test_a_folder_without_a_network_of_photos_is_refused_in_one_line(tmp_path: P
     words = keras.Input((5,))
     keras.Model(words, keras.layers.Dense(2)(words)).export(tmp_path / "words", verbose=False)
     for name in ("empty", "broken", "two", "words"):
-        with pytest.raises(BadInput, match=f"{name}: no SavedModel whose serving_default takes photos") as refused:
+        with pytest.raises(BadInput, match=f"{name}: not a SavedModel whose serving_default takes only") as refused:
             built(str(tmp_path / name))
         assert "\n" not in str(refused.value)
     with pytest.raises(BadInput, match="no folder at nowhere"):
@@ -123,7 +123,7 @@ def test_a_handle_is_brought_by_kaggle_s_client(tmp_path: Path, monkeypatch: pyt
         raise ConnectionError(f"no route\nto {handle}")
 
     client.model_download = fails
-    with pytest.raises(BadInput, match=r"^kaggle:a/b: cannot be had from Kaggle: no route to a/b$"):
+    with pytest.raises(BadInput, match=r"^kaggle:a/b: cannot be downloaded from Kaggle: no route to a/b$"):
         built("kaggle:a/b")
 
 

@@ -49,9 +49,9 @@ def test_of_two_labels_the_second_counts_and_classes_have_names(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("2.bin", MEMBERS["2.bin"][:-1], "2.bin: 6145 bytes are no whole number of photos of 3073 bytes each"),
-        ("test.bin", b"", "test.bin: 0 bytes are no whole number of photos"),
-        ("test.bin", rows([3]), "test.bin: label 3 of photo 0 is none of the 3 `classes`, 0 to 2"),
+        ("2.bin", MEMBERS["2.bin"][:-1], "2.bin: 6145 bytes are not a whole number of photos of 3073 bytes each"),
+        ("test.bin", b"", "test.bin: 0 bytes are not a whole number of photos"),
+        ("test.bin", rows([3]), "test.bin: label 3 of photo 0 is not one of the 3 `classes`, 0 to 2"),
     ],
 )
 def test_a_file_that_is_cut_and_a_label_without_a_name_are_named(

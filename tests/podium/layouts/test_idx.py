@@ -90,18 +90,18 @@ def test_a_file_is_opened_once_where_photos_are_asked_for_in_order(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (idx(PIXELS)[:-1], "139 bytes behind the header, but 7 x 5 x 4 values of 1 bytes are 140"),
-        (idx(PIXELS) + b"\0", "141 bytes behind the header"),
-        (idx(PIXELS)[:10], "an IDX file that is cut off in its header"),
+        (idx(PIXELS)[:-1], "139 bytes after the header, but 7 x 5 x 4 values of 1 bytes are 140"),
+        (idx(PIXELS) + b"\0", "141 bytes after the header"),
+        (idx(PIXELS)[:10], "the IDX file is cut off in its header"),
         (b"\0\1" + idx(PIXELS)[2:], "not an IDX file (it begins with 00 01 08 03)"),
         (idx(PIXELS, 0x07), "not an IDX file (it begins with 00 00 07 03)"),
         (b"", "not an IDX file (it begins with nothing)"),
-        (idx(LABELS), "images are bytes of three dimensions, or four with the colours, not uint8 of the shape 7"),
+        (idx(LABELS), "images must be bytes of 3 dimensions, or 4 with the colours, not uint8 of shape 7"),
         (
             idx(PIXELS.astype(">f4"), 0x0D),
-            "images are bytes of three dimensions, or four with the colours, not float32",
+            "images must be bytes of 3 dimensions, or 4 with the colours, not float32",
         ),
-        (gzip.compress(idx(PIXELS))[:-9], "not a whole gzip file"),
+        (gzip.compress(idx(PIXELS))[:-9], "not a complete gzip file"),
     ],
     ids=["cut", "more", "cut header", "magic", "type", "empty", "labels", "floats", "cut gzip"],
 )
@@ -112,14 +112,14 @@ def test_a_file_of_images_that_is_not_one_is_named(tmp_path: Path, content: byte
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (idx(LABELS[:6]), "train-labels.gz: 6 labels, but train-images.gz holds 7 images"),
+        (idx(LABELS[:6]), "train-labels.gz: 6 labels, but train-images.gz contains 7 images"),
         (
             idx(PIXELS),
-            "train-labels.gz: labels are whole numbers of one dimension, here are uint8 of the shape 7 x 5 x 4",
+            "train-labels.gz: labels must be whole numbers of one dimension, not uint8 of shape 7 x 5 x 4",
         ),
         (
             idx(LABELS.astype(">f8"), 0x0E),
-            "train-labels.gz: labels are whole numbers of one dimension, here are float64",
+            "train-labels.gz: labels must be whole numbers of one dimension, not float64",
         ),
     ],
     ids=["fewer", "images", "floats"],
@@ -130,7 +130,7 @@ def test_labels_that_do_not_fit_the_images_are_named(tmp_path: Path, content: by
 
 def test_a_class_without_a_name_and_a_file_that_is_not_there_are_named(tmp_path: Path) -> None:
     found = refused(tmp_path, "more", b"", SPEC | {"classes": ["cat", "dog"]})
-    assert found == "train-labels.gz: label 2 of photo 0 is none of the 2 `classes`, 0 to 1"
+    assert found == "train-labels.gz: label 2 of photo 0 is not one of the 2 `classes`, 0 to 1"
     found = refused(tmp_path, "more", b"", SPEC | {"test": {"images": "t10k"}})
     assert (
         found

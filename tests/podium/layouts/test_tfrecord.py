@@ -115,57 +115,57 @@ WRONG: dict[str, tuple[dict[str, Values], dict[str, Any], str]] = {
     "names of texts": (
         {"image": b"x", "label": b"rose"},
         {"classes": ["a", "rose"]},
-        ": 'label' holds 1 values of the type bytes; a text is its own name, so leave `classes` out",
+        ": 'label' contains 1 values of type bytes; labels that are texts need no names, so leave `classes` out",
     ),
     "no id": ({"image": b"x", "label": 1}, {"id": "name"}, "has no feature 'name' (there are: image, label)"),
     "no features": ({}, {}, "has no feature 'image' (there are: none)"),
     "pixels without a shape": (
         {"image": [1, 2], "label": 1},
         {},
-        ": 'image' holds 2 values of the type int64; one encoded image is asked for; raw pixels need a shape",
+        ": 'image' contains 2 values of type int64; it must contain one encoded image; raw pixels need a shape",
     ),
     "fewer pixels": (
         {"image": bytes(29), "label": 1},
         {"shape": [6, 5]},
-        ": 'image' holds 29 values of the type bytes; 6 x 5 are asked for",
+        ": 'image' contains 29 values of type bytes; the shape requires 6 x 5",
     ),
     "more pixels": (
         {"image": [1] * 31, "label": 1, "h": 6},
         {"shape": ["h", 5]},
-        ": 'image' holds 31 values of the type int64; 6 x 5 are asked for",
+        ": 'image' contains 31 values of type int64; the shape requires 6 x 5",
     ),
     "too bright": (
         {"image": [256] * 30, "label": 1},
         {"shape": [6, 5]},
-        ": 'image' holds 30 values of the type int64; pixels of this kind go from 0 to 255",
+        ": 'image' contains 30 values of type int64; pixels of this type must be from 0 to 255",
     ),
     "not a share": (
         {"image": [float("nan")] * 30, "label": 1},
         {"shape": [6, 5]},
-        ": 'image' holds 30 values of the type float; pixels of this kind go from 0 to 1",
+        ": 'image' contains 30 values of type float; pixels of this type must be from 0 to 1",
     ),
     "two labels": (
         {"image": b"x", "label": [1, 1]},
         {},
-        ": 'label' holds 2 values of the type int64; a label is one number, or one 1 among zeros",
+        ": 'label' contains 2 values of type int64; a label must be one number, or one 1 among zeros",
     ),
     "a float label": (
         {"image": b"x", "label": 2.0},
         {},
-        ": 'label' holds 1 values of the type float; a label is one number, or one 1 among zeros",
+        ": 'label' contains 1 values of type float; a label must be one number, or one 1 among zeros",
     ),
     "two texts": (
         {"image": b"x", "label": [b"a", b"b"]},
         {},
-        ": 'label' holds 2 values of the type bytes; one text or one whole number is asked for",
+        ": 'label' contains 2 values of type bytes; it must contain one text or one whole number",
     ),
     "a label of no text": ({"image": b"x", "label": b"\xff"}, {}, ": 'label' is not UTF-8 text"),
     "an empty label": ({"image": b"x", "label": b""}, {}, ": 'label' is empty"),
-    "a label of two lines": ({"image": b"x", "label": b"a\nb"}, {}, ": 'label' is a text with a line break"),
+    "a label of two lines": ({"image": b"x", "label": b"a\nb"}, {}, ": 'label' contains a line break"),
     "a class without a name": (
         {"image": b"x", "label": 2},
         {"classes": ["a", "b"]},
-        ", 'label': label 2 of photo 0 is none of the 2 `classes`, 0 to 1",
+        ", 'label': label 2 of photo 0 is not one of the 2 `classes`, 0 to 1",
     ),
 }
 
@@ -185,8 +185,8 @@ def test_damaged_files_other_records_and_names_that_fit_no_file_are_named(tmp_pa
     broken[-1] ^= 1
     assert refused(tmp_path, {"train": bytes(broken)}) == "train: record 1 is damaged"
     assert refused(tmp_path, {"train": data[:-1]}) == "train: record 1 is damaged"
-    assert refused(tmp_path, {"train": data}, id="id") == "train#1: the id 'same' stands there twice"
-    none = "tfrecord.train: no file in the archive is called '*.tfrec'"
+    assert refused(tmp_path, {"train": data}, id="id") == "train#1: the id 'same' occurs twice"
+    none = "tfrecord.train: no file in the archive matches '*.tfrec'"
     assert refused(tmp_path, {"train": data}, train="*.tfrec") == none
 
     import tensorflow as tf

@@ -70,7 +70,7 @@ class Archive:
                     check_size(name, expanded.tell(), self._members[self._known(name)].compress_size)
             return expanded.getvalue()
         except (OSError, EOFError, zlib.error) as error:
-            raise BadInput(f"{name}: not a whole gzip file ({error})") from error
+            raise BadInput(f"{name}: not a complete gzip file ({error})") from error
 
     def _known(self, name: str) -> str:
         """What `names` calls a member: these names, and any that a table or a person writes."""
@@ -103,11 +103,11 @@ def _is_litter(name: str) -> bool:
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Raises BadInput where the file is not a whole zip."""
+    """Raises BadInput where the file is not a complete zip."""
     try:
         return zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
-        raise BadInput(f"{path}: not a whole zip file ({error})") from error
+        raise BadInput(f"{path}: not a complete zip file ({error})") from error
 
 
 def check_zip(path: Path, source: str) -> None:
@@ -167,9 +167,9 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
                 yield posixpath.normpath(member.name), content.read()
             # tarfile ends without a word where a header is cut off; a whole tar ends in two empty blocks.
             if tar.fileobj is None or tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise BadInput(f"{source}: not a whole tar file (its end is missing)")
+                raise BadInput(f"{source}: not a complete tar file (its end is missing)")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise BadInput(f"{source}: not a whole tar file ({error})") from error
+        raise BadInput(f"{source}: not a complete tar file ({error})") from error
 
 
 def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:

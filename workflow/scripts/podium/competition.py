@@ -162,7 +162,7 @@ def read_sample(table: Table, id_column: str, test: dict[str, str], called: str,
             wanted = f"{called}, whose first is '{next(iter(test), '')}'"
             raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {wanted}{hint}")
         if table.rows[first_row := seen.setdefault(key, number)] != table.rows[number]:
-            raise BadInput(f"{table.name}: line {line}: '{key}' stands there twice")
+            raise BadInput(f"{table.name}: line {line}: '{key}' occurs twice")
         if first_row < number:
             again = table.lines[first_row]
             log.warning("WARNING: %s: line %d repeats line %d, and so will the submission", table.name, line, again)
@@ -265,4 +265,4 @@ def _check_labels(where: str, cells: list[str], form: Form, known: set[str]) -> 
         if label not in known:
             raise BadInput(f"{where}: '{label}' is not a label of the training photos")
         if label in said[:place]:
-            raise BadInput(f"{where}: '{label}' stands there twice")
+            raise BadInput(f"{where}: '{label}' occurs twice")

@@ -13,7 +13,7 @@ from podium import device
 
 
 def with_fast_gradients(network: keras.Model) -> keras.Model:
-    """The network with the same weights, computing the same; only where it pays, in bfloat16 on a CPU."""
+    """A network with the same weights and outputs and faster gradients; the same one unless in bfloat16 on a CPU."""
     if device.gpus() or not any(_slow(layer) for layer in network.layers):
         return network
 
@@ -26,7 +26,7 @@ def with_fast_gradients(network: keras.Model) -> keras.Model:
 
 
 def _slow(layer: keras.Operation) -> bool:
-    """Whether this is a layer that ours can stand in for."""
+    """Whether this is a layer that our DepthwiseConv2D can replace."""
     if type(layer) is not keras.layers.DepthwiseConv2D or layer.compute_dtype != "bfloat16":
         return False
     plain = layer.use_bias and layer.activation is keras.activations.linear and layer.depth_multiplier == 1
@@ -35,7 +35,7 @@ def _slow(layer: keras.Operation) -> bool:
 
 
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras's layer, the same numbers to rounding; for `same` padding, kernels 3 and 5, depth multiplier 1."""
+    """Keras's layer, equal up to rounding; for `same` padding, kernels of 3 and 5, depth multiplier 1."""
 
     def call(self, inputs: Any) -> Any:
         kernel = tf.convert_to_tensor(self.kernel)
@@ -68,7 +68,7 @@ def _input_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, s
 
 
 def _kernel_gradient(inputs: tf.Tensor, kernel: tf.Tensor, upstream: tf.Tensor, stride: int) -> tf.Tensor:
-    """A 5 x 5 gradient put together from the 3 x 3 ones of its four corners."""
+    """The 3 x 3 gradient, or a 5 x 5 gradient assembled from the 3 x 3 gradients of its four corners."""
     side = kernel.shape[0]
     sizes = tf.shape(upstream)[1:3]
     missing = tf.maximum((sizes - 1) * stride + side - tf.shape(inputs)[1:3], 0)

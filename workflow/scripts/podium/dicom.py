@@ -1,7 +1,7 @@
-"""DICOM files as images of Pillow, read with pydicom where it is installed. No TensorFlow.
+"""DICOM files as Pillow images, read with pydicom if it is installed. No TensorFlow.
 
-Grey ones are floats: the values after the modality's own scale, such as Hounsfield units. Of several frames the first
-counts.
+Grey images are floats: the values on the modality's scale, such as Hounsfield units. Of several frames the first is
+used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,12 @@ from PIL import Image, ImageFile
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-HEADER = "dicom"  # where an image's `info` keeps the file's header
-ANY = np.array([-1e9, 1e9])  # beyond all values, where a window has its darkest and its brightest
+HEADER = "dicom"  # the key of the file's header in an image's `info`
+ANY = np.array([-1e9, 1e9])  # beyond all values, where a window is darkest and brightest
 
 
 class DicomImageFile(ImageFile.ImageFile):
-    """Raises ImportError where pydicom, or what it decodes this file's compression with, is not installed."""
+    """Raises ImportError if pydicom, or the package that decodes this file's compression, is not installed."""
 
     format, format_description = "DICOM", "Digital Imaging and Communications in Medicine"
 
@@ -33,7 +33,7 @@ class DicomImageFile(ImageFile.ImageFile):
         self.fp.seek(0)
         header = dcmread(self.fp)
         if "PixelData" not in header:
-            raise OSError("a DICOM file without an image")
+            raise OSError("the DICOM file contains no image")
         if not get_decoder(header.file_meta.TransferSyntaxUID).is_available:
             raise ImportError
         grey = header.PhotometricInterpretation.startswith("MONOCHROME")
@@ -47,7 +47,7 @@ class DicomImageFile(ImageFile.ImageFile):
 
 
 def _pixels(header: "Dataset") -> NDArray[Any]:
-    """Of the first frame: float32 [h, w] of grey, uint8 [h, w, 3] of colour."""
+    """The first frame: float32 [h, w] if grey, uint8 [h, w, 3] if in colour."""
     from pydicom.pixels.processing import apply_color_lut, apply_modality_lut
     from pydicom.pixels.utils import pixel_array
 
@@ -61,23 +61,23 @@ def _pixels(header: "Dataset") -> NDArray[Any]:
 
 
 def note(header: "Dataset") -> str:
-    """What is left out of a file of several frames."""
+    """States which frame of several is used; empty for a single frame."""
     frames = int(header.get("NumberOfFrames") or 1)
     return f"the first of {frames} frames" if frames > 1 else ""
 
 
 def says_how(header: "Dataset") -> bool:
-    """Whether the file has a window, or a table, to be shown with."""
+    """Whether the file contains a window or a table that defines how it is shown."""
     return bool(header.get("VOILUTSequence")) or None not in (header.get("WindowCenter"), header.get("WindowWidth"))
 
 
 def is_negative(header: "Dataset") -> bool:
-    """Whether its least value is white, as on X-ray film."""
+    """Whether the least value is white, as on X-ray film."""
     return header.PhotometricInterpretation == "MONOCHROME1"
 
 
 def full_range(header: "Dataset") -> tuple[float, float]:
-    """The least and the most value that its bits can hold, on the modality's scale."""
+    """The least and the largest value that its bits can store, on the modality's scale."""
     from pydicom.pixels.processing import apply_modality_lut
 
     signed, bits = header.PixelRepresentation, header.BitsStored
@@ -87,14 +87,14 @@ def full_range(header: "Dataset") -> tuple[float, float]:
 
 
 def shown(header: "Dataset", values: NDArray[np.float64]) -> tuple[NDArray[Any], tuple[float, float]]:
-    """The values as the file wants them shown, by its first table or window if any, and which are black and white.
+    """The values after the file's first table or window, if any, and the values that are then black and white.
 
     Source: DICOM PS3.3, C.11.2.
     """
     from pydicom.pixels.processing import apply_windowing
 
     if header.get("VOILUTSequence"):
-        item = header.VOILUTSequence[0]  # pydicom's own look-up takes a table of 8 bits for one of 256 entries
+        item = header.VOILUTSequence[0]  # pydicom's own look-up assumes that a table of 8 bits has 256 entries
         data, (_, first, bits) = item.LUTData, item.LUTDescriptor
         table = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.asarray(data)
         return table[np.clip(values - first, 0, len(table) - 1).astype(int)], (0.0, float((1 << bits) - 1))

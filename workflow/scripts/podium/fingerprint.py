@@ -1,4 +1,4 @@
-"""What a step's code means, as a digest: blind to comments, docstrings, layout and file times. No TensorFlow."""
+"""A digest of a step's code that ignores comments, docstrings, layout and file times. No TensorFlow."""
 
 import ast
 import hashlib
@@ -11,7 +11,7 @@ SCRIPTS = Path(__file__).parents[1]
 
 @cache
 def fingerprint(script: str, also: tuple[str, ...] = ()) -> str:
-    """The digest of `workflow/scripts/{script}.py`, of every module of `podium` that it imports, and of theirs.
+    """The digest of `workflow/scripts/{script}.py` and of all modules of `podium` that it imports, also indirectly.
 
     `also` names the modules that are imported by name only when the step runs.
     """
@@ -29,7 +29,7 @@ def fingerprint(script: str, also: tuple[str, ...] = ()) -> str:
 
 @cache
 def _read(file: Path) -> tuple[str, list[str]]:
-    """The syntax tree without docstrings, as text, and the dotted names in it that may be modules of ours."""
+    """The syntax tree without docstrings, as text, and the dotted names in it that may be our modules."""
     tree, names = ast.parse(file.read_text(encoding="utf-8")), []
     for node in ast.walk(tree):
         if (
@@ -46,7 +46,7 @@ def _read(file: Path) -> tuple[str, list[str]]:
 
 
 def _files(name: str) -> Iterator[Path]:
-    """The files that importing this module runs: its own and its packages'; nothing where it is not ours."""
+    """The files that importing this module runs: its own and its packages'; nothing if it is not ours."""
     parts = name.split(".")
     if parts[0] != "podium":
         return

@@ -1,4 +1,4 @@
-"""Every setting that an experiment was scored with, with its figures: the file `scored.jsonl`. No TensorFlow."""
+"""All settings that an experiment was scored with, and the figures: the file `scored.jsonl`. No TensorFlow."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ import yaml
 
 
 class Scored(NamedTuple):
-    """The figures of an experiment with these settings, on the photos that have this digest."""
+    """The figures of an experiment with these settings, on the photos with this digest."""
 
     settings: dict[str, Any]
     photos: str
@@ -21,25 +21,25 @@ class Scored(NamedTuple):
 
 
 def read(path: Path) -> list[Scored]:
-    """What was scored, the latest last; nothing where there is no such file."""
+    """All that was scored, the latest last; empty if there is no such file."""
     if not path.exists():
         return []
     return [Scored(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def add(path: Path, latest: Scored) -> None:
-    """Puts it last; of the same settings and photos there is one line alone."""
+    """Appends it, in place of an earlier line with the same settings and photos."""
     others = [each for each in read(path) if each[:2] != latest[:2]]
     path.write_text("".join(f"{_line(each)}\n" for each in [*others, latest]), encoding="utf-8")
 
 
 def plain(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings as they come back from the file."""
+    """The settings as they are after a round trip through the file."""
     return json.loads(json.dumps(settings))
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, str]:
-    """What differs, by the dotted names of the settings, such as `{"train.cnn.epochs": "12 -> 6"}`."""
+    """The differences by the settings' dotted names, such as `{"train.cnn.epochs": "12 -> 6"}`."""
     found = {}
     for key in [*before, *(key for key in after if key not in before)]:
         old, new = before.get(key), after.get(key)
@@ -59,5 +59,5 @@ def _line(scored: Scored) -> str:
 
 
 def _said(value: Any) -> str:
-    """As YAML has it, in one line."""
+    """As YAML, in one line."""
     return yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True).removesuffix("...\n").strip()

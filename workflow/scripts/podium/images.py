@@ -16,37 +16,37 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from podium import dicom
 
 Image.init()
-Image.MAX_IMAGE_PIXELS = None  # `_open` has a limit of its own, which a setting raises
-# What a competition may bring; Pillow's other readers run programs or read from elsewhere.
+Image.MAX_IMAGE_PIXELS = None  # `_loaded` has its own limit, which is a setting
+# The formats that a competition may use; Pillow's other readers run programs or read from elsewhere.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"}
-# What else is read where these packages are installed.
+# Formats that are read only if these packages are installed.
 EXTRAS = {"HEIF": "pillow-heif", "DICOM": "pydicom python-gdcm"}
 SUFFIXES |= {".heic", ".heif", ".dcm"}
 
-MEGAPIXELS = 179.0  # more may be an attack, says Pillow
+MEGAPIXELS = 179.0  # Pillow considers more a possible attack
 LARGE = 50e6  # photos of more pixels are decoded one at a time, so that memory stays bounded
-SAMPLED = 500  # values of a photo
-GREY = (128, 128, 128)  # what pads, near the mean of photos: measured better than black
+SAMPLED = 500  # values drawn from a photo
+GREY = (128, 128, 128)  # the colour of padding, near the mean of photos: measured better than black
 JPEG, END_OF_JPEG = {"JPEG", "MPO"}, b"\xff\xd9"
-ORIENTATION, FIRST_SIDEWAYS = 0x0112, 5  # the EXIF tag, and the first of its values that lie on their side
+ORIENTATION, FIRST_SIDEWAYS = 0x0112, 5  # the EXIF tag, and its first value for photos turned by 90 degrees
 
 _one_large = threading.Lock()
 
 
 class Unreadable(ValueError):
-    """A file that cannot be decoded; the message says why."""
+    """A file that cannot be decoded; the message states why."""
 
 
 class Refused(Unreadable):
-    """A file that a setting or a package would make readable; the message says which."""
+    """A file that a setting or a package would make readable; the message names it."""
 
 
 class Values(NamedTuple):
-    """What a photo of more than 8 bits a pixel holds."""
+    """The values of a photo of more than 8 bits a pixel."""
 
-    kind: str  # `16-bit`, `32-bit`, `float` or `DICOM`; empty where the file says itself how it is shown
-    black: float  # what is shown so where no range is given
+    kind: str  # `16-bit`, `32-bit`, `float` or `DICOM`; empty if the file itself states how to show it
+    black: float  # the values that are shown black and white if no range is given
     white: float
     least: float
     most: float
@@ -54,26 +54,26 @@ class Values(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What `examine` finds: upright sides in pixels, Pillow's name of the format, and what is not as it should be."""
+    """The result of `examine`: upright sides in pixels, Pillow's name of the format, and any irregularity."""
 
     width: int
     height: int
     format: str
-    note: str  # why only a part of the photo is used; empty where all of it is
+    note: str  # why only a part of the photo is used; empty if all of it is
     depth: Values | None  # None for 8 bits
 
 
 class _Loaded(NamedTuple):
     image: ImageFile.ImageFile
-    size: tuple[int, int]  # of the whole photo, as it is stored
+    size: tuple[int, int]  # of the whole photo, as stored
     note: str
 
 
 def examine(data: bytes, megapixels: float = MEGAPIXELS) -> Seen:
-    """What a photo is, found by decoding it to its end.
+    """The properties of a photo, found by decoding it completely.
 
-    Of a photo that is cut off or damaged what comes before counts. Raises Unreadable where that is nothing, and Refused
-    where it takes a package that is not installed, or more than `megapixels` in memory.
+    Of a photo that is cut off or damaged, the part before the fault is used. Raises Unreadable if that shows nothing,
+    and Refused if the photo needs a package that is not installed, or has more than `megapixels` in memory.
     """
     # A JPEG decoded to an eighth is read to its last byte at half the cost.
     with _loaded(data, "L", 1, megapixels) as (image, size, note):
@@ -82,7 +82,7 @@ def examine(data: bytes, megapixels: float = MEGAPIXELS) -> Seen:
         ImageOps.exif_transpose(image, in_place=True)
         width, height = (size[::-1] if sideways else size) if image.format in JPEG else image.size
         if header := image.info.get(dicom.HEADER):
-            _rgb(image)  # what `decode` will do, since the header may be wrong
+            _rgb(image)  # as `decode` will, since the header may be wrong
         return Seen(width, height, str(image.format), note or (dicom.note(header) if header else ""), values)
 
 
@@ -95,12 +95,12 @@ def decode(
 ) -> NDArray[np.uint8]:
     """Pixels uint8 [size, size, 3]: upright, RGB, resampled bicubically.
 
-    `fit` makes a square of the photo: `crop` takes the largest central one, `pad` adds grey bars, `squash` changes its
-    proportions. `range` are the values that are shown black and white in photos of more than 8 bits a pixel; without it
-    65,535 is white, of floats the larger of 1 and the photo's largest value, and DICOM files say it themselves.
-    Transparent parts become white. Raises as `examine` does.
+    `fit` makes the photo square: `crop` takes the largest central square, `pad` adds grey bars, `squash` changes its
+    proportions. `range` are the values shown black and white in photos of more than 8 bits a pixel. Without it, 0 is
+    black and 65,535 is white, or for floats the larger of 1 and the photo's largest value; DICOM files state the range
+    themselves. Transparent parts become white. Raises the errors of `examine`.
     """
-    # A JPEG much larger than asked is decoded at a half, a quarter or an eighth.
+    # A JPEG much larger than `size` is decoded at a half, a quarter or an eighth of its size.
     with _loaded(data, "RGB", 2 * size, megapixels) as (image, *_):
         ImageOps.exif_transpose(image, in_place=True)
         rgb = _rgb(image, range)
@@ -112,7 +112,7 @@ def decode(
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels uint8 [h, w] or [h, w, 1, 3 or 4] as a PNG, which loses nothing."""
+    """Pixels uint8 [h, w] or [h, w, 1, 3 or 4] as a PNG, which is lossless."""
     out = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2:] == (1,) else pixels).save(out, "PNG")
     return out.getvalue()
@@ -120,16 +120,16 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 @contextmanager
 def _loaded(data: bytes, mode: str, side: int, megapixels: float) -> Iterator[_Loaded]:
-    """The photo with its pixels, a JPEG perhaps smaller but no smaller than `side`."""
+    """The photo with its pixels decoded; a large JPEG may be reduced, but not below `side`."""
     image = _open(data)
     size = image.size
     image.draft(mode, (side, side))
-    # A progressive JPEG is kept whole while it is decoded, however small it comes out.
+    # A progressive JPEG takes the memory of its full size while it is decoded, even if it is reduced.
     pixels = prod(size if image.info.get("progressive") else image.size)
     if pixels > megapixels * 1e6:
         found = f"{size[0]} x {size[1]} pixels are {prod(size) / 1e6:,.0f} megapixels"
         memory = f"about {pixels * (32 if _is_deep(image) else 8) / 1e9:.0f} GB of memory"
-        raise Refused(f"{found}, more than `index.max_megapixels: {megapixels:g}` lets in; it takes {memory}")
+        raise Refused(f"{found}, more than `index.max_megapixels: {megapixels:g}` allows; it takes {memory}")
     with _one_large if pixels > LARGE else nullcontext():
         try:
             image.load()
@@ -139,12 +139,12 @@ def _loaded(data: bytes, mode: str, side: int, megapixels: float) -> Iterator[_L
             image = _salvaged(image, data, (mode, (side, side)), note)
         try:
             yield _Loaded(image, size, note)
-        except Exception as error:  # as may what reads its metadata
+        except Exception as error:  # reading its metadata may raise anything too
             raise Unreadable(_said(error)) from error
 
 
 def _open(data: bytes) -> ImageFile.ImageFile:
-    """The photo, its pixels not decoded yet."""
+    """The photo, its pixels not yet decoded."""
     if not data:
         raise Unreadable("the file is empty")
     extra = _extra(data)
@@ -161,7 +161,7 @@ def _open(data: bytes) -> ImageFile.ImageFile:
 
 
 def _extra(data: bytes) -> str:
-    """The one of EXTRAS that a file begins like, if any."""
+    """The format in EXTRAS that a file's first bytes indicate, or an empty text."""
     if data[128:132] == b"DICM":
         return "DICOM"
     brands = data[8 : int.from_bytes(data[:4])] if data[4:8] == b"ftyp" else b""  # ISO/IEC 14496-12, the first box
@@ -172,20 +172,20 @@ def _extra(data: bytes) -> str:
 def _salvaged(
     image: ImageFile.ImageFile, data: bytes, draft: tuple[str, tuple[int, int]], fault: str
 ) -> ImageFile.ImageFile:
-    """What could be decoded before the fault; raises Unreadable where that shows nothing.
+    """The part decoded before the fault; raises Unreadable if it shows nothing.
 
-    As Pillow's LOAD_TRUNCATED_IMAGES, but for one photo alone, whatever other threads decode. What is missing of a
-    JPEG is grey, of others black.
+    Like Pillow's LOAD_TRUNCATED_IMAGES, but for one photo only and independent of other threads. The missing part of a
+    JPEG is grey, of other formats black.
     """
     try:
         if image.format in JPEG:
             image = _open(data + END_OF_JPEG)
             image.draft(*draft)
         else:
-            image.tile = []  # nothing more to decode: what has been is the picture
+            image.tile = []  # nothing more to decode: what has been decoded is the picture
         image.load()
         shows = np.ptp(np.asarray(image).reshape(prod(image.size), -1), axis=0).any()
-    except Exception:  # still not decoded: the first fault says why
+    except Exception:  # still cannot be decoded: the first fault is reported
         shows = False
     if not shows:
         raise Unreadable(fault)
@@ -205,12 +205,12 @@ def _padded(image: Image.Image, side: int) -> Image.Image:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    """More than 8 bits a pixel: Pillow's own conversion would clip, not scale."""
+    """Whether it has more than 8 bits a pixel, which Pillow's own conversion would clip, not scale."""
     return image.mode.startswith(("I", "F"))
 
 
 def _values(image: Image.Image) -> Values | None:
-    """None of 8 bits a pixel, and where no value is a number."""
+    """None for 8 bits a pixel, and if no value is finite."""
     values = np.asarray(image, np.float64) if _is_deep(image) else np.zeros(0)
     values = values[np.isfinite(values)]
     if not len(values):
@@ -223,7 +223,7 @@ def _values(image: Image.Image) -> Values | None:
 
 
 def _own_range(image: Image.Image, values: NDArray[np.float64]) -> tuple[float, float]:
-    """What is black and what is white where nobody says it."""
+    """The values that are black and white if no range is given."""
     if header := image.info.get(dicom.HEADER):
         return dicom.full_range(header)
     return 0.0, float(values.max(initial=1.0, where=np.isfinite(values))) if image.mode == "F" else 65535.0

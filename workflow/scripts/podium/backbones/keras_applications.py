@@ -1,7 +1,7 @@
-"""The networks of keras.applications: with ImageNet weights from Keras's cache or server, a file's, or random ones.
+"""The networks of keras.applications: with ImageNet weights from Keras's cache or server, from a file, or random ones.
 
 Source: https://keras.io/api/applications, which names the paper of each. Random weights are for timing, for tests and
-for training from scratch: they know nothing, and they are the same each time.
+for training from scratch; they are the same each time.
 """
 
 import os
@@ -18,12 +18,12 @@ from podium.step import BadInput
 
 
 class Network(NamedTuple):
-    """A function of keras.applications, its scaling of pixels, the side it was trained at and the least it takes."""
+    """A function of keras.applications, its scaling of pixels, its training side and the least side it accepts."""
 
     function: str
-    scaling: str | None  # None where the network scales by itself
+    scaling: str | None  # None if the network scales by itself
     size: int
-    least: int | None = 32  # None where the network takes its own size only
+    least: int | None = 32  # None if the network accepts its own size only
 
 
 NETWORKS = {
@@ -60,7 +60,7 @@ NETWORKS = {
         ]
     },
 }
-# Means and deviations of ImageNet's red, green and blue, as `preprocess_input` has them.
+# Means and deviations of ImageNet's red, green and blue, as in `preprocess_input`.
 CAFFE_MEANS = [123.68, 116.779, 103.939]
 TORCH_MEANS, TORCH_DEVIATIONS = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
 
@@ -68,14 +68,15 @@ TORCH_MEANS, TORCH_DEVIATIONS = [123.675, 116.28, 103.53], [58.395, 57.12, 57.37
 def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: bool) -> keras.Model:
     """Pixels float or uint8 [n, h, w, 3] in 0..255 -> the mean of the last features, float32 [n, features].
 
-    Batch norm is folded away where it can be. Raises BadInput where the weights cannot be had or do not fit.
+    Batch norm is folded into convolutions where possible. With `top`, logits [n, 1000] instead. Raises BadInput if the
+    weights cannot be downloaded or do not fit.
     """
     size, least = NETWORKS[name].size, NETWORKS[name].least
     x = inputs = pixels([size] if top else sides)
     if least is None or min(sides, default=least) < least:
         x = keras.layers.Resizing(size, size, dtype="float32", name="resize")(x)
     before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(policy)  # keras.applications takes it from nowhere else
+    keras.config.set_dtype_policy(policy)  # keras.applications has no other way to set it
     try:
         made = _application(name, weights, _scaled(x, NETWORKS[name].scaling), top)
     finally:
@@ -99,18 +100,18 @@ def _scaled(x: Any, scaling: str | None) -> Any:
 
 
 def _application(name: str, weights: str, x: Any, top: bool) -> keras.Model:
-    """Keras's network behind `x`, with its ImageNet weights or with random ones."""
-    # ConvNeXt normalises what it has averaged; of the others we average ourselves, in float32.
+    """Keras's network applied to `x`, with its ImageNet weights or with random ones."""
+    # ConvNeXt normalises after averaging; the features of the others are averaged here, in float32.
     ending = {"classifier_activation": None} if top else {"pooling": "avg" if name.startswith("convnext") else None}
     given = weights if weights == "imagenet" else None
     make = getattr(keras.applications, NETWORKS[name].function)
     try:
         return make(include_top=top, weights=given, input_tensor=x, **ending)
-    except Exception as error:  # what Keras raises where it cannot download
+    except Exception as error:  # raised by Keras if it cannot download
         if "URL fetch failure" not in str(error):
             raise
         cache = Path(os.environ.get("KERAS_HOME", "~/.keras")) / "models"
-        raise BadInput(f"{name}: its imagenet weights are not in {cache} and cannot be had: {error}") from None
+        raise BadInput(f"{name}: its imagenet weights are not in {cache} and cannot be downloaded: {error}") from None
 
 
 def _averaged(features: Any) -> Any:
@@ -120,7 +121,7 @@ def _averaged(features: Any) -> Any:
 
 
 def _draw(network: keras.Model) -> None:
-    """Draws each kernel from a seed of its own, so that the seeds of a training are left alone."""
+    """Draws each kernel from its own seed, so that the random state of a training is not changed."""
     for number, weight in enumerate(network.weights):
         if len(weight.shape) > 1:
             weight.assign(keras.initializers.GlorotUniform(seed=number)(weight.shape))
@@ -130,6 +131,6 @@ def _load(network: keras.Model, path: Path, name: str) -> None:
     """Reads a `.h5`, `.weights.h5` or `.keras` file of this network's weights."""
     try:
         network.load_weights(path)
-    except Exception as error:  # Keras and h5py raise what comes up first where shapes, names or bytes are others
+    except Exception as error:  # Keras and h5py raise various errors if shapes, names or bytes differ
         why = " ".join(str(error).split())
-        raise BadInput(f"{path}: does not hold the weights of {name}: {why}") from None
+        raise BadInput(f"{path}: does not contain the weights of {name}: {why}") from None

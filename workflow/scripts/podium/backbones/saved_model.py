@@ -1,8 +1,9 @@
-"""A SavedModel: what TensorFlow Hub, now Kaggle Models, serves, and what Keras and TensorFlow export.
+"""A SavedModel: the format of Kaggle Models (formerly TensorFlow Hub), and of exports from Keras and TensorFlow.
 
-Source: https://www.tensorflow.org/hub/common_signatures/images, whose networks take colours in 0..1. Those that take
-whole numbers get 0..255. The network itself stays in its folder, which a model built on it needs to be read again. Its
-graph can do whatever TensorFlow can, write files too: a model is read with the folder that its user names, no other.
+Source: https://www.tensorflow.org/hub/common_signatures/images, whose networks take colours in 0..1; networks that take
+whole numbers get 0..255. The network itself stays in its folder, and a model built on it needs that folder to be
+loaded. Its graph can do anything that TensorFlow can, including writing files: so a model is loaded only with the
+folder that the user names.
 """
 
 from collections.abc import Collection, Iterator
@@ -22,7 +23,7 @@ _named: ContextVar[str | None] = ContextVar("named", default=None)
 
 @contextmanager
 def named(weights: str | None) -> Iterator[None]:
-    """Models that are read within are built on this folder or handle; where it is None, on no SavedModel at all."""
+    """Models loaded in this context are built on this folder or handle, or, if it is None, on no SavedModel."""
     token = _named.set(weights)
     try:
         yield
@@ -32,7 +33,7 @@ def named(weights: str | None) -> Iterator[None]:
 
 @keras.saving.register_keras_serializable("podium")
 class SavedModel(keras.layers.TFSMLayer):
-    """Keras's layer; its one output is a tensor. `named` says what it is read from."""
+    """Keras's layer, with one tensor as output; on loading, `named` decides which folder it reads."""
 
     def __init__(self, filepath: str, **options: Any) -> None:
         super().__init__(filepath, call_endpoint=SIGNATURE, **options)
@@ -47,17 +48,17 @@ class SavedModel(keras.layers.TFSMLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], **options: Any) -> "SavedModel":
-        """Of what the user named, wherever the file says that it was; else Keras's safe mode decides, and refuses."""
+        """Reads what the user named, not the path in the file; if nothing is named, Keras's safe mode refuses."""
         if weights := _named.get():
             return cls(**{**config, "filepath": str(_folder(weights))})
         return super().from_config(config, **options)
 
 
 def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: bool) -> keras.Model:  # noqa: ARG001
-    """Pixels float or uint8 [n, h, w, 3] in 0..255 -> what the SavedModel answers, float32 [n, features].
+    """Pixels float or uint8 [n, h, w, 3] in 0..255 -> the output of the SavedModel, float32 [n, features].
 
-    A map of features is averaged. It computes in what it was saved in, and whether it ends in features or in
-    ImageNet's classes is its own affair. Raises BadInput where there is no network of photos in it.
+    A feature map is averaged. The network computes in the precision that it was saved in; whether its output is
+    features or ImageNet's classes depends on the SavedModel. Raises BadInput if it is not a network of photos.
     """
     folder = _folder(weights)
     try:
@@ -66,7 +67,7 @@ def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: 
         (answer,) = layer.call_endpoint_fn.structured_outputs.values()
         _, height, width, _ = photos.shape
     except (OSError, KeyError, ValueError, AttributeError) as error:
-        wanted = f"no SavedModel whose {SIGNATURE} takes photos alone and gives one answer"
+        wanted = f"not a SavedModel whose {SIGNATURE} takes only photos and has one output"
         raise BadInput(f"{folder}: {wanted}: {' '.join(str(error).split())}") from None
     x = inputs = pixels([height] if top and height else sides)
     if height and width:
@@ -82,7 +83,7 @@ def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: 
 
 
 def _folder(weights: str) -> Path:
-    """The folder itself, or where the hub's client keeps what the handle names."""
+    """The folder itself, or the folder of the hub's client for a handle; raises BadInput if it cannot be downloaded."""
     if not weights.startswith(HUB):
         return Path(weights)
     try:
@@ -91,5 +92,5 @@ def _folder(weights: str) -> Path:
         return Path(kagglehub.model_download(weights.removeprefix(HUB)))
     except ImportError:
         raise BadInput(f"{weights}: a handle needs the package kagglehub: python -m pip install kagglehub") from None
-    except Exception as error:  # whatever the network, the token or the handle is to blame for
-        raise BadInput(f"{weights}: cannot be had from Kaggle: {' '.join(str(error).split())}") from None
+    except Exception as error:  # any error of the network, the token or the handle
+        raise BadInput(f"{weights}: cannot be downloaded from Kaggle: {' '.join(str(error).split())}") from None

@@ -1,8 +1,8 @@
-"""The binary version of CIFAR: files of labels and pixels in turn.
+"""The binary version of CIFAR: files of alternating labels and pixels.
 
 From https://www.cs.toronto.edu/~kriz/cifar.html: for each photo one label byte (two in CIFAR-100, the second is the
-finer class), then 32 x 32 bytes of red, as many of green and of blue, row by row. The python version is a pickle,
-which can run any program when it is opened, so it is not read.
+finer class), then 32 x 32 bytes of red, as many of green and of blue, row by row. The Python version is not read: it is
+a pickle, which can run any program when it is opened.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ SHAPE = (3, 32, 32)
 
 
 def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
-    """The photos of each split, file by file, their numbers in the split as ids."""
+    """The photos of each split, file by file; their ids are their numbers in the split."""
     found = []
     for split in SPLITS:
         first = 0
@@ -41,8 +41,8 @@ def reader(archive: Archive, spec: dict[str, Any]) -> Callable[[str], bytes]:
 
 
 def _rows(archive: Archive, member: str, label_bytes: int) -> NDArray[np.uint8]:
-    """Labels and pixels as they stand, uint8 [n, label_bytes + 3072]."""
+    """Labels and pixels as stored, uint8 [n, label_bytes + 3072]; raises BadInput if the size is wrong."""
     data, size = archive.unpacked(member), label_bytes + int(np.prod(SHAPE))
     if len(data) % size or not data:
-        raise BadInput(f"{member}: {len(data)} bytes are no whole number of photos of {size} bytes each")
+        raise BadInput(f"{member}: {len(data)} bytes are not a whole number of photos of {size} bytes each")
     return np.frombuffer(data, np.uint8).reshape(-1, size)

@@ -16,7 +16,7 @@ def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
     root = f"{path.strip('/')}/" if path.strip("/.") else ""
     inside = [name for name in archive.names() if name.startswith(root) and "/" in name.removeprefix(root)]
     if not inside:
-        raise BadInput(f"folders.path: no folder of photos below '{root}' in the archive")
+        raise BadInput(f"folders.path: the archive has no folder of photos below '{root}'")
     rows = [
         [name.removeprefix(root), name, name.removeprefix(root).partition("/")[0], "train", "", ""] for name in inside
     ]

@@ -1,4 +1,4 @@
-"""Tables that list each photo's file, id and label, and the files beside them."""
+"""Tables that list each photo's file, id and label, and the archive's files that they name."""
 
 import posixpath
 import re
@@ -13,12 +13,12 @@ from podium.competition import Table, archive_table
 from podium.layouts import LISTED
 from podium.step import BadInput, log
 
-ANY = ".*"  # at the end of a template: whichever suffix the photo has
+ANY = ".*"  # at the end of a template: any suffix of a photo
 SHOWN = 5  # rows in a warning
 
 
 def photos(archive: Archive, spec: dict[str, Any], *, strict: bool) -> pd.DataFrame:
-    """The photos that the tables list, in their order."""
+    """The photos that the tables list, in the tables' order; raises BadInput, naming the row, on any mismatch."""
     tables = {split: archive_table(archive, spec[split]["path"]) for split in SPLITS if split in spec}
     listed = pd.concat(
         [_listed(archive, tables[split], split, spec[split], strict) for split in tables], ignore_index=True
@@ -36,7 +36,7 @@ def photos(archive: Archive, spec: dict[str, Any], *, strict: bool) -> pd.DataFr
 
 
 def _check_labels(listed: pd.DataFrame) -> None:
-    """One file has one label, in whichever table it stands."""
+    """Raises BadInput if a file has two labels, in the same table or in different ones."""
     labelled = listed[listed.label != ""]
     twice = labelled[labelled.groupby("file").label.transform("nunique") > 1]
     if len(twice):
@@ -46,7 +46,7 @@ def _check_labels(listed: pd.DataFrame) -> None:
 
 
 def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], strict: bool) -> pd.DataFrame:
-    """The rows of one table, each checked; one that repeats another counts once."""
+    """The rows of one table, each checked; repeated rows count once."""
     ids = table.column(spec["id"])
     labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
     groups = table.column(spec["group"]) if "group" in spec else [""] * len(ids)
@@ -61,14 +61,14 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
         if not key or ("label" in spec and not label):
             raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
         if "\n" in key + label or "\r" in key + label:
-            raise BadInput(f"{where}: a line break in '{key}' or its label")
+            raise BadInput(f"{where}: '{key}' or its label contains a line break")
         first = min(seen_ids.setdefault(key, number), seen_files.setdefault(file, number))
         if table.rows[first] == table.rows[number] and first < number:
             repeated.append(f"line {line} repeats line {table.lines[first]}")
             continue
         if first < number:
             other = f"'{labels[first]}' in line {table.lines[first]} and '{label}'"
-            fault = "stands there twice" if labels[first] == label else f"has two labels, {other}"
+            fault = "occurs twice" if labels[first] == label else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
         if not there[number] and (strict or not any(there)):
             other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
@@ -76,12 +76,12 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
         rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
     if repeated:
         said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
-        log.warning("WARNING: %s: a row that stands there twice counts once: %s", table.name, said)
+        log.warning("WARNING: %s: repeated rows count once: %s", table.name, said)
     return pd.DataFrame(rows, columns=LISTED)
 
 
 def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:
-    """Each row's file: the template with its cells, and for a suffix `.*` that of the one photo which fits."""
+    """Each row's file: the template with the row's cells; a suffix `.*` becomes that of the one photo that fits."""
     named = _named(table, template)
     if not template.endswith(ANY):
         return named
@@ -95,19 +95,19 @@ def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[
         several += len(fitting) > 1
         files.append(fitting[0])
     if several:
-        log.warning("WARNING: %s: several photos fit %d rows, whose first is taken", table.name, several)
+        log.warning("WARNING: %s: several photos fit each of %d rows; the first is taken", table.name, several)
     return files
 
 
 def _named(table: Table, template: str) -> list[str]:
-    """The template with each row's cells in place of the columns that it names in braces."""
+    """The template for each row, with the row's cells in place of the column names in braces."""
     pieces = re.split(r"{(.*?)}", template)  # text and column names in turn
     columns = [table.column(piece) if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)]
     return [member_name("".join(cells)) for cells in zip(*columns, strict=True)]
 
 
 def _photos(archive: Archive) -> dict[str, list[str]]:
-    """The photos of the archive by their names without suffix, each list in the order of the alphabet."""
+    """The photos of the archive by their names without suffix, each list in alphabetical order."""
     found: dict[str, list[str]] = {}
     for name in archive.names():
         stem, suffix = posixpath.splitext(name)
@@ -117,7 +117,7 @@ def _photos(archive: Archive) -> dict[str, list[str]]:
 
 
 def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> str:
-    """What to write so that every row's file is found, where suffixes are all that is wrong, or what is there."""
+    """The template to write if only suffixes are wrong, else the file that differs in its suffix; empty if none."""
     photos, template = _photos(archive), spec["image"]
     suffix = posixpath.splitext(template)[1]
     for base in dict.fromkeys([template, template if "}" in suffix else template.removesuffix(suffix)]):
@@ -132,7 +132,7 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
-    """A photo beside the listed ones that no table lists is a mistake in a table or in the competition file."""
+    """Photos in the listed photos' folders that no table lists: raises BadInput if `strict`, else warns."""
     folders, files = {posixpath.dirname(file) for file in listed.file}, set(listed.file)
     unlisted = [
         name
@@ -145,7 +145,7 @@ def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> Non
         others = f"this file, nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else "this file"
         raise BadInput(f"{unlisted[0]}: no table has a row for {others} (`strict: false` leaves them out)")
     if unlisted:
-        log.warning("left out %d files that no table has a row for, such as %s", len(unlisted), unlisted[0])
+        log.warning("left out %d files for which no table has a row, such as %s", len(unlisted), unlisted[0])
 
 
 def reader(archive: Archive, _: dict[str, Any]) -> Callable[[str], bytes]:

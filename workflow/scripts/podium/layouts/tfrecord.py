@@ -17,7 +17,7 @@ from podium.step import BadInput
 
 
 class Example:
-    """One record's features, each in the form that is asked for; raises BadInput, naming record and feature."""
+    """One record's features, each converted on request; raises BadInput, naming record and feature."""
 
     def __init__(self, where: str, data: bytes) -> None:
         self.where = where
@@ -33,46 +33,46 @@ class Example:
         return self.features[name]
 
     def one(self, name: str) -> bytes | int:
-        """The value of a feature that holds one text or one whole number."""
+        """The value of a feature that contains one text or one whole number."""
         feature = self.values(name)
         if len(feature.values) != 1 or feature.kind not in ("bytes", "int64"):
-            raise self.wrong(name, "one text or one whole number is asked for")
+            raise self.wrong(name, "it must contain one text or one whole number")
         value = feature.values[0]
         return value if isinstance(value, bytes) else int(value)
 
     def text(self, name: str) -> str:
-        """The same as text on one line."""
+        """The same value as text of one line."""
         value = self.one(name)
         try:
             text = value.decode() if isinstance(value, bytes) else str(value)
         except UnicodeDecodeError:
             raise BadInput(f"{self.where}: '{name}' is not UTF-8 text") from None
         if not text or "\n" in text or "\r" in text:
-            raise BadInput(f"{self.where}: '{name}' is {'a text with a line break' if text else 'empty'}")
+            raise BadInput(f"{self.where}: '{name}' {'contains a line break' if text else 'is empty'}")
         return text
 
     def label(self, name: str, classes: list[str] | None) -> str:
-        """A text, the number of a class, or as many numbers as there are classes, one of them 1 and the others 0."""
+        """The label, stored as a text, as the number of a class, or as a number for each class: one 1, the others 0."""
         feature = self.values(name)
         if feature.kind == "bytes":
             if classes:
-                raise self.wrong(name, "a text is its own name, so leave `classes` out")
+                raise self.wrong(name, "labels that are texts need no names, so leave `classes` out")
             return self.text(name)
         if len(feature.values) == 1 and feature.kind == "int64":
             number = self.one(name)
         else:
             values = np.asarray(feature.values)
             if np.count_nonzero(values) != 1 or values.max() != 1:
-                raise self.wrong(name, "a label is one number, or one 1 among zeros")
+                raise self.wrong(name, "a label must be one number, or one 1 among zeros")
             number = int(values.argmax())
         return class_names([int(number)], classes, f"{self.where}, '{name}'")[0]
 
     def image(self, name: str, shape: Sequence[int | str] | None) -> bytes | NDArray[np.uint8]:
-        """The encoded image; with a shape its pixels, uint8 [h, w, c], from bytes, from 0 to 255 or from 0.0 to 1.0."""
+        """The encoded image; with a shape, pixels uint8 [h, w, c], from bytes, integers 0..255 or floats 0.0..1.0."""
         feature = self.values(name)
         if shape is None or feature.kind == "bytes":
             if feature.kind != "bytes" or len(feature.values) != 1:
-                raise self.wrong(name, "one encoded image is asked for; raw pixels need a shape")
+                raise self.wrong(name, "it must contain one encoded image; raw pixels need a shape")
             image = bytes(feature.values[0])
             if shape is None:
                 return image
@@ -81,20 +81,20 @@ class Example:
             pixels = np.asarray(feature.values)
         sides = [side if isinstance(side, int) else int(self.one(side)) for side in shape]
         if len(pixels) != np.prod(sides):
-            raise self.wrong(name, f"{' x '.join(map(str, sides))} are asked for", len(pixels))
+            raise self.wrong(name, f"the shape requires {' x '.join(map(str, sides))}", len(pixels))
         full = 1 if feature.kind == "float" else 255
         if not ((pixels >= 0) & (pixels <= full)).all():
-            raise self.wrong(name, f"pixels of this kind go from 0 to {full}", len(pixels))
+            raise self.wrong(name, f"pixels of this type must be from 0 to {full}", len(pixels))
         return np.rint(pixels * (255 / full)).astype(np.uint8).reshape(sides)
 
     def wrong(self, name: str, wanted: str, count: int | None = None) -> BadInput:
         feature = self.features[name]
-        held = f"{len(feature.values) if count is None else count} values of the type {feature.kind or 'none'}"
-        return BadInput(f"{self.where}: '{name}' holds {held}; {wanted}")
+        held = f"{len(feature.values) if count is None else count} values of type {feature.kind or 'none'}"
+        return BadInput(f"{self.where}: '{name}' contains {held}; {wanted}")
 
 
 def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
-    """The photos of each split, file by file; a test photo may have no label and no group."""
+    """The photos of each split, file by file; test photos may lack a label and a group."""
     found = [_split(archive, spec, split) for split in SPLITS if split in spec]
     return pd.concat(found, ignore_index=True)
 
@@ -113,10 +113,10 @@ def reader(archive: Archive, spec: dict[str, Any]) -> Callable[[str], bytes]:
 
 
 def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
-    """The photos of one split, by the ids in their records or else numbered."""
+    """The photos of one split; their ids are from their records, or their numbers in the split."""
     members = [name for name in archive.names() if fnmatchcase(name, spec[split])]
     if not members:
-        raise BadInput(f"tfrecord.{split}: no file in the archive is called '{spec[split]}'")
+        raise BadInput(f"tfrecord.{split}: no file in the archive matches '{spec[split]}'")
     found, ids, groups, first = [], list[str](), list[str](), 0
     for member in members:
         labels = []
@@ -133,7 +133,7 @@ def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
     if "id" in spec:
         table["id"] = ids
         if (twice := table.id.duplicated()).any():
-            raise BadInput(f"{table.file[twice].iloc[0]}: the id '{table.id[twice].iloc[0]}' stands there twice")
+            raise BadInput(f"{table.file[twice].iloc[0]}: the id '{table.id[twice].iloc[0]}' occurs twice")
     return table
 
 
