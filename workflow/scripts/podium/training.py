@@ -160,32 +160,38 @@ class _Told(keras.callbacks.Callback):
 
     def __init__(self, epochs: int, steps: int, batch: int, work: Callable[[int], float], *, early: bool) -> None:
         super().__init__()
-        self._epochs, self._photos, self._batch, self._work = epochs, steps * batch, batch, work
+        self._epochs, self._steps, self._batch, self._work = epochs, steps, batch, work
         self._others, self._most = ("held out", "at most ") if early else ("left out", "")
-
-    def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002
-        self._started, self._worked = time.perf_counter(), 0.0
+        self._seconds = self._worked = 0.0
+        self._compiled = False
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
-        self._epoch, self._began = epoch, time.perf_counter()
-        self._said = self._began
+        self._epoch, self._timed = epoch, 0
+        self._began = self._ended = self._said = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        if (now := time.perf_counter()) - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = now
-            done = f"{(batch + 1) * self._batch:,} of {self._photos:,} photos"
+        self._ended = time.perf_counter()
+        if self._compiled:
+            self._timed += 1
+        else:  # in the first step of all, which says nothing of the others
+            self._compiled, self._began = True, self._ended
+        if self._ended - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = self._ended
+            done = f"{(batch + 1) * self._batch:,} of {self._steps * self._batch:,} photos"
             log.info("epoch %d of %d: %s", self._epoch + 1, self._epochs, done)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        now, known = time.perf_counter(), [name for name in (*MEASURED, *VALIDATED) if name in logs]
-        loss, accuracy, *others = (logs[name] for name in known)
-        self._worked += self._work(epoch)
-        rest = sum(map(self._work, range(epoch + 1, self._epochs)))
-        parts = [f"loss {loss:.2f}, accuracy {accuracy:.2f}"]
-        parts += [f"{self._others}: loss {others[0]:.2f}, accuracy {others[1]:.2f}"] if others else []
-        parts.append(f"{self._photos / (now - self._began):,.0f} photos/s")
-        left = f", {self._most}{_roughly((now - self._started) * rest / self._worked)} left" if rest else ""
-        log.info("epoch %d of %d: %s%s", epoch + 1, self._epochs, "; ".join(parts), left)
+        seconds = self._ended - self._began
+        self._seconds, self._worked = self._seconds + seconds, self._worked + self._work(epoch) * self._timed
+        loss, accuracy, *others = (logs[name] for name in (*MEASURED, *VALIDATED) if name in logs)
+        said = f"loss {loss:.2f}, accuracy {accuracy:.2f}"
+        if others:
+            said += f"; {self._others}: loss {others[0]:.2f}, accuracy {others[1]:.2f}"
+        if self._timed:
+            said += f"; {self._timed * self._batch / seconds:,.0f} photos/s"
+            rest = self._steps * sum(map(self._work, range(epoch + 1, self._epochs)))
+            said += f", {self._most}{_roughly(self._seconds * rest / self._worked)} left" if rest else ""
+        log.info("epoch %d of %d: %s", epoch + 1, self._epochs, said)
 
 
 def _roughly(seconds: float) -> str:
