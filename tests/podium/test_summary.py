@@ -91,7 +91,7 @@ def test_each_failed_job_says_why_in_a_line_of_its_own() -> None:
         failed("pool", "2026-11-24 13:00:00,1 error: from the run before\n", age=99, c="p"),
         failed("split", None, c="p"),
     ]
-    silent = "failed without a word, as where memory runs out; see logs"
+    silent = "failed without a message, perhaps for lack of memory; see logs"
     assert failures(jobs, started=1000 - 1).splitlines() == [
         f"[embed p] {silent}/embed.log",
         "[index p] error: a.csv: line 3",

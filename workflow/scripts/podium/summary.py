@@ -111,7 +111,9 @@ def failures(jobs: Iterable[Any], started: float) -> str:
         written = log.is_file() and log.stat().st_mtime >= started
         text = log.read_text(encoding="utf-8", errors="replace") if written else ""
         said = re.findall(r"^\S+ \S+ ((?:error|failed): .*)$", text, re.M)
-        lines.append(f"[{label}] {said[-1] if said else f'failed without a word, as where memory runs out; see {log}'}")
+        lines.append(
+            f"[{label}] {said[-1] if said else f'failed without a message, perhaps for lack of memory; see {log}'}"
+        )
     return _joined(sorted(lines))
 
 
