@@ -1,8 +1,8 @@
-"""Measure two well-known ways to the same end, each in a process of its own so that its peak memory is its own.
+"""Measure two well-known baselines, each in its own process so that its peak memory is its own.
 
 `loop` is the training loop of a 2019 hackathon entry in TensorFlow 2; `tutorial` is the usual Keras transfer learning.
-Both end with one line of JSON. Its seconds are those of the training alone: imports, building the network and, where
-only a part was timed, the first two batches, which compile, are left out.
+Each prints one line of JSON. Its seconds are those of the training alone: imports, building the network and, if only a
+part was timed, the first two batches, which compile, are left out.
 """
 
 import argparse
@@ -29,7 +29,7 @@ Rows = list[tuple[Path, str]]  # each photo and its label
 
 
 class Clock:
-    """Counts photos and seconds; with a limit (in seconds) it leaves the first batches out and ends when reached."""
+    """Counts photos and seconds; with a limit in seconds, it leaves out the first batches and ends at the limit."""
 
     def __init__(self, limit: float) -> None:
         self.limit, self.photos, self.seconds = limit, 0, 0.0
@@ -37,7 +37,7 @@ class Clock:
         self.left_out = WARM_UP if limit else 0
 
     def batch_done(self, photos: int) -> bool:
-        """Whether the time is over."""
+        """Counts a batch; returns whether the limit is reached."""
         now = time.perf_counter()
         if self.left_out:
             self.left_out -= 1
@@ -48,7 +48,7 @@ class Clock:
         return 0 < self.limit <= self.seconds
 
     def figures(self, epochs: int, photos: int) -> dict[str, Any]:
-        """What was measured, and what all epochs over all photos take at that pace."""
+        """What was measured, and the seconds that all epochs over all photos take at that rate."""
         return {
             "seconds": round(self.seconds / self.photos * epochs * photos, 1),
             "measured_seconds": round(self.seconds, 1),
@@ -62,7 +62,7 @@ class Clock:
 
 
 def loop(photos: Path, seconds: float) -> dict[str, Any]:
-    """Every photo read, decoded and sent through the frozen network in every epoch again, one batch after another."""
+    """Reads, decodes and embeds every photo anew in every epoch, one batch after another."""
     import keras
     import tensorflow as tf
 
@@ -87,7 +87,7 @@ def loop(photos: Path, seconds: float) -> dict[str, Any]:
 
 
 def batches(rows: Rows, labels: list[str], side: int) -> Iterator[tuple["tf.Tensor", "tf.Tensor"]]:
-    """All epochs' batches: nothing is kept, shuffled, or done beside the training."""
+    """The batches of all epochs: nothing is cached, shuffled, or done in parallel to the training."""
     import tensorflow as tf
 
     for _ in range(LOOP_EPOCHS):
@@ -176,7 +176,7 @@ def compiled(inputs: "keras.KerasTensor", outputs: "keras.KerasTensor") -> "kera
 
 
 def timer(model: "keras.Model", clock: Clock, photos: int) -> "keras.callbacks.Callback":
-    """Tells the clock of each batch and stops the training when the time is over."""
+    """Reports each batch to the clock and stops the training at its limit."""
     import keras
 
     def batch_done(batch: int, **_: object) -> None:
@@ -186,7 +186,7 @@ def timer(model: "keras.Model", clock: Clock, photos: int) -> "keras.callbacks.C
 
 
 def scores(model: "keras.Model", validation: "tf.data.Dataset") -> dict[str, float]:
-    """Accuracy and macro F1, this over the classes that occur in the truth."""
+    """Accuracy and macro F1; macro F1 is the mean over the classes that occur in the truth."""
     import numpy as np
     from sklearn.metrics import accuracy_score, f1_score
 
@@ -200,14 +200,14 @@ def scores(model: "keras.Model", validation: "tf.data.Dataset") -> dict[str, flo
 
 
 def read_rows(photos: Path, table: str) -> Rows:
-    """The photos of a table with the columns `file` and `label`, in its order."""
+    """The photos of a table with the columns `file` and `label`, in the table's order."""
     with (photos / f"{table}.tsv").open(newline="", encoding="utf-8") as file:
         rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [((photos / table / row["file"]).absolute(), row["label"]) for row in rows]
 
 
 def peak_memory() -> int:
-    """The most bytes that this process held; `ru_maxrss` would count its parent before the exec too."""
+    """The process's peak memory in bytes; `ru_maxrss` would include its parent's before the exec."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) * 1024 if found else 0
 
@@ -217,8 +217,12 @@ def parse() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="baseline", required=True)
     for name in ("loop", "tutorial"):
         command = commands.add_parser(name)
-        command.add_argument("--photos", type=Path, required=True, help="the unpacked archive, with train.tsv in it")
-        command.add_argument("--seconds", type=float, required=True, help="how long to time a part; 0: train it all")
+        command.add_argument(
+            "--photos", type=Path, required=True, help="the unpacked archive, which contains train.tsv"
+        )
+        command.add_argument(
+            "--seconds", type=float, required=True, help="how long to time a part; 0: train to the end"
+        )
         if name == "tutorial":
             command.add_argument("--backbone", choices=sorted(SIZES), required=True)
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""Measure what a user waits for and what it gives: `make bench`; README.md beside this file says how to read it."""
+"""Measure times, memory and scores: `make bench`; README.md next to this file explains the output."""
 
 import argparse
 import hashlib
@@ -19,13 +19,13 @@ import yaml
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 MADE = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
-PART = 60.0  # seconds that are timed of what would take too long
-# Podium with the backbone of the 2019 loop, at random weights as there: for its time alone.
+PART = 60.0  # seconds that are timed of baselines that would take too long
+# Podium with the backbone of the 2019 loop and random weights, as in the loop: only for its time.
 INCEPTION = {"backbone": "inception_v3", "weights": "none", "size": 299, "folds": 0}
 INCEPTION |= {"train": {"head": {"views": ["plain"]}}, "predict": {"views": ["plain"]}}
 
 
-# What others report of fashion-mnist: name, accuracy on its test photos, and what it took.
+# Published results for fashion-mnist: name, accuracy on its test photos, and the time it took.
 PUBLISHED = [
     ("MLP (the data set's own table)", 0.883, ""),
     ("Google AutoML Vision", 0.939, "24 compute hours"),
@@ -34,7 +34,7 @@ PUBLISHED = [
 
 
 class Line(NamedTuple):
-    """One way to do the job: seconds from the photos to predictions, and what they are worth."""
+    """One method: seconds from the photos to predictions, photos per second, peak memory, and scores."""
 
     name: str
     seconds: float
@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 
 def snakemake(project: Path, *arguments: str) -> float:
-    """Seconds of one call; the benchmark ends where it fails."""
+    """Seconds of one call; the benchmark ends if it fails."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "snakemake", "--cores", "all", *arguments]
     done = subprocess.run(
@@ -57,7 +57,7 @@ def snakemake(project: Path, *arguments: str) -> float:
 
 
 def from_nothing(folder: Path, competition: str, experiment: str, archive: list[str], repeats: int) -> Line:
-    """Runs an experiment from nothing several times, in a copy of its own, and shows what it took and gave."""
+    """Runs an experiment from scratch several times, in its own copy of the project, and shows times and scores."""
     project, name, seconds, digests = folder / experiment, f"{competition} {experiment}", [], []
     arguments = ["--config", f"competition={competition}", f"run=[{experiment}]", *archive]
     for _ in range(repeats):
@@ -96,7 +96,7 @@ def add_inception(project: Path) -> None:
 
 
 def photos_per_second(project: Path) -> float:
-    """Photos (one for each view or epoch) a second of the step that works longest on them."""
+    """Photos per second (counted once per view or epoch) of the longest step that reports them."""
     found = {}
     for log in logs(project):
         text = log.read_text()
@@ -118,7 +118,7 @@ def baseline(photos: Path, *arguments: str) -> Line:
 
 
 def compare(lines: list[Line]) -> None:
-    """The table of all ways, each beside the 2019 loop and the Keras tutorial."""
+    """Prints the table of all methods, each compared with the 2019 loop and the Keras tutorial."""
     loop, tutorial = lines[0].seconds, lines[1].seconds
     heads = "".join(f"{head:>10}" for head in ("photos/s", "peak MB", "accuracy", "macro F1", "loop", "tutorial"))
     print(f"\n{'':<44}{'seconds':>9}{heads}")
@@ -129,7 +129,7 @@ def compare(lines: list[Line]) -> None:
 
 
 def fashion(folder: Path, archive: Path, experiments: list[str]) -> None:
-    """All 60,000 training photos of fashion-mnist, judged by its 10,000 test photos, beside what others report."""
+    """All 60,000 training photos of fashion-mnist, judged by its 10,000 test photos, next to published results."""
     lines = [from_nothing(folder, "fashion-mnist", each, [f"archive={archive.resolve()}"], 1) for each in experiments]
     ours = [(line.name, line.accuracy, f"{line.seconds / 60:.1f} minutes") for line in lines]
     print("\nfashion-mnist, accuracy on the test photos")
@@ -138,7 +138,7 @@ def fashion(folder: Path, archive: Path, experiments: list[str]) -> None:
 
 
 def throughput(project: Path) -> None:
-    """What a training reaches of what its network does at best."""
+    """Compares the speed of a training with the best speed of its network."""
     rates = {}
     for policy in ("float32", "mixed_bfloat16"):
         rates[policy] = measured([sys.executable, HERE / "throughput.py", "--policy", policy])

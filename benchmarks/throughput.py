@@ -1,7 +1,7 @@
-"""Measure how fast a network trains at best, in one process: one line of JSON, in photos a second.
+"""Measure the best training speed of a network, in one process: one line of JSON, in photos per second.
 
-`forward` runs the network alone, `keras` trains it with Keras's own layers, `podium` with those that Podium trains
-it with; each on one batch that is already there, so nothing but the network's operations is timed.
+`forward` only runs the network, `keras` trains it with Keras's own layers, `podium` with the layers that Podium uses
+for training; each on one batch that is already in memory, so only the network's operations are timed.
 """
 
 import argparse
@@ -18,7 +18,7 @@ BATCH, SIDE, CLASSES, STEPS = 32, 224, 81, 20
 
 
 def measure(backbone: str, policy: str, frozen: int, rounds: int) -> dict[str, float]:
-    """Photos a second of each, in turn, the median of the rounds."""
+    """Photos per second of each kind, the median of the rounds, in which the kinds take turns."""
     import keras
     import numpy as np
     import tensorflow as tf

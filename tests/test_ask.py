@@ -65,7 +65,7 @@ def test_a_sample_counts_where_there_are_no_tables_too(tmp_path: Path) -> None:
     sample, _ = asked(tmp_path, rows.format("jpg"), tables=None)
     assert (sample.name, sample.header, sample.delimiter) == ("sample.csv", ["name", "kind"], ";")
     assert sample.ids == ["3.jpg", "1.jpg", "2.jpg"]
-    with pytest.raises(BadInput, match=r"the suffix alone differs, see `submission\.ids`"):
+    with pytest.raises(BadInput, match=r"only the suffix differs, see `submission\.ids`"):
         asked(tmp_path, rows.format("png"), tables=None)
     assert asked(tmp_path, rows.format("png"), tables=None, ids="test")[0] == sample
 
@@ -109,12 +109,12 @@ def test_what_a_sample_s_encoding_lacks_is_handed_in_as_utf_8(tmp_path: Path, ca
             {"form": "top", "separator": ","},
             "submission.separator: sample.csv has a column for each label; leave it out",
         ),
-        ("file,label\n1.jpg,x\n2.jpg\n", {}, "sample.csv: line 3 has 1 cells, the header has 2"),
+        ("file,label\n1.jpg,x\n2.jpg\n", {}, "sample.csv: line 3 has 1 cells, but the header has 2"),
         (None, {"sample": "other.csv"}, r"other\.csv: not in the archive \(its tables: .*test\.csv"),
-        ("file,label,x\n1.jpg,,\n2.jpg,,\n3.jpg,,\n", {}, "sample.csv: line 1: 2 columns beside the id"),
+        ("file,label,x\n1.jpg,,\n2.jpg,,\n3.jpg,,\n", {}, "sample.csv: line 1: 2 columns next to the id"),
         ("file,NA\n1.jpg,\n2.jpg,\n3.jpg,\n", {"form": "probabilities"}, "line 1: no column for the label 'a,b'"),
-        (None, {"form": "top", "separator": ","}, r"submission\.separator: ',' is in the label 'a,b'"),
-        (None, {"form": "top", "top": 4}, r"submission\.top: 4 labels of 3 classes"),
+        (None, {"form": "top", "separator": ","}, r"submission\.separator: the label 'a,b' contains ','"),
+        (None, {"form": "top", "top": 4}, r"submission\.top: 4 is more than the 3 classes"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(
@@ -170,7 +170,7 @@ def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path
 
 
 def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*the suffix alone differs"):
+    with pytest.raises(BadInput, match=r"line 2: '7263.png' is not an id of test.tsv.*only the suffix differs"):
         handed_in(tmp_path, picnic(tmp_path, ODD_TABLES), ids="sample")
     wrong = ODD_TABLES["sample_submission.tsv"].replace(b"8082", b"8083")
     with pytest.raises(BadInput, match=r"line 4: '8083.png' is not an id of test.tsv"):

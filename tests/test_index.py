@@ -250,7 +250,7 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
             'ch0.jpg,"chel\nsea"',
             "train.csv: line 3: 'ch0.jpg' or its label contains a line break",
         ),
-        ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, the header has 2"),
+        ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,chelsea,x", "train.csv: line 2 has 3 cells, but the header has 2"),
         (
             "validation.csv",
             "co100.jpg,coffee",

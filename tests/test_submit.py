@@ -56,7 +56,7 @@ def test_with_the_test_table_s_ids_a_sample_of_other_suffixes_gives_the_order(tm
     sample = {"sample.csv": b"file,label\n2.png,x\n1.png,x\n3.jpg,x\n"}
     found = submitted(tmp_path, sample, sample="sample.csv", ids="test")
     assert found == 'file,label\n2.jpg,NA\n1.jpg,"a,b"\n3.jpg,crème\n'
-    with pytest.raises(BadInput, match=r"'2.png' is not an id of test.csv.*the suffix alone differs"):
+    with pytest.raises(BadInput, match=r"'2.png' is not an id of test.csv.*only the suffix differs"):
         submitted(tmp_path, sample, sample="sample.csv")
 
 

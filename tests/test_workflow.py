@@ -139,7 +139,8 @@ def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
         name = re.match(r"results/pets/(\w+)/submission.csv   macro f1 [\d.]+ .* on the validation photos", line)
         assert name and name[1] in EXPERIMENTS
     assert board.startswith("results/pets/leaderboard.csv")
-    assert lost == "data/pets/quarantine.csv   WARNING: 1 test photos could not be read and got the training prior"
+    warning = "test photos cannot be read and got the training photos' class frequencies"
+    assert lost == f"data/pets/quarantine.csv   WARNING: 1 {warning}"
     jobs = int(re.findall(r"^total +(\d+)", said, re.M)[0])
     assert len(list((project / "logs/pets").rglob("*.log"))) == jobs - 1  # `all` does nothing
     assert "peak memory" in (project / "logs/pets/index.log").read_text()
@@ -370,7 +371,7 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
             "sample_submission.csv",
             "probabilities",
             tables,
-            "line 1: no column for the label 'chelsea' (the first are: 'label')",
+            "line 1: no column for the label 'chelsea' (first columns: 'label')",
         ),
         (
             "sample_submission.csv",

@@ -109,9 +109,9 @@ def test_a_member_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as out:
         out.writestr("a.jpg", b"one")
         out.writestr("a.jpg", b"two")
-    with pytest.raises(BadInput, match=r"'a\.jpg' is in the archive twice"):
+    with pytest.raises(BadInput, match=r"'a\.jpg' occurs twice in the archive"):
         archive.check_zip(tmp_path / "a.zip", "a.zip")
-    with pytest.raises(BadInput, match=r"'a\.jpg' is in the archive twice"):
+    with pytest.raises(BadInput, match=r"'a\.jpg' occurs twice in the archive"):
         archive.write_zip(tmp_path / "b.zip", [("a.jpg", b"one"), ("a.jpg", b"two")])
 
 
@@ -197,9 +197,7 @@ def test_a_member_that_expands_a_thousandfold_is_refused_before_it_is_read(tmp_p
     assert len(packed) < 12 * MB
     path = write_packed(tmp_path / "a.zip", "a.csv", packed, 10 * GB)
     with memory_below(MB):
-        with pytest.raises(
-            BadInput, match=r"^a\.zip: expands to more than 2,[\d,]+ bytes, the most that is read of 10,"
-        ):
+        with pytest.raises(BadInput, match=r"^a\.zip: expands to more than 2,[\d,]+ bytes, the limit for 10,"):
             archive.check_zip(path, "a.zip")
         with pytest.raises(BadInput, match=r"^a\.csv: expands to more than 2,[\d,]+ bytes"):
             Archive(path).read("a.csv")
@@ -215,9 +213,7 @@ def test_no_more_is_expanded_than_a_member_says_that_it_holds(tmp_path: Path) ->
 def test_what_cannot_be_expanded_within_bounds_is_refused(tmp_path: Path, method: int) -> None:
     path = write_packed(tmp_path / "a.zip", "a.csv", b"packed", 1000, method)
     for read in (lambda: archive.check_zip(path, "a.zip"), lambda: Archive(path).read("a.csv")):
-        with pytest.raises(
-            BadInput, match=rf"a\.csv'?: packed by method {method} of zip files; pack it anew by deflate"
-        ):
+        with pytest.raises(BadInput, match=rf"a\.csv'?: packed by zip method {method}; pack it again by deflate"):
             read()
 
 
@@ -268,7 +264,7 @@ def test_a_member_of_a_tar_that_expands_a_thousandfold_is_refused_before_it_is_r
     (tmp_path / "a.tar.gz").write_bytes(gzip.compress(info.tobuf()) + zeros(10 << 10, wbits=31))
     with (
         memory_below(MB),
-        pytest.raises(BadInput, match=r"^a\.tar: expands to more than 2,[\d,]+ bytes, the most that"),
+        pytest.raises(BadInput, match=r"^a\.tar: expands to more than 2,[\d,]+ bytes, the limit for"),
     ):
         list(archive.tar_members(tmp_path / "a.tar.gz", "a.tar"))
 
@@ -312,7 +308,9 @@ def test_backslashes_in_names_are_slashes(tmp_path: Path) -> None:
     assert found.names() == ["train.csv", "train/a.jpg", "train/b.jpg"]
     assert found.read("train/a.jpg") == found.read("train\\a.jpg") == names[1].encode()
     twice = write_zip(tmp_path / "b.zip", {"a/b.jpg": b"", "a\\b.jpg": b""})
-    with pytest.raises(BadInput, match=r"'a\\\\b\.jpg' is in the archive twice|'a\\b\.jpg' is in the archive twice"):
+    with pytest.raises(
+        BadInput, match=r"'a\\\\b\.jpg' occurs twice in the archive|'a\\b\.jpg' occurs twice in the archive"
+    ):
         archive.check_zip(twice, "b.zip")
 
 

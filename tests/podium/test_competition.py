@@ -112,16 +112,16 @@ def test_rows_know_their_lines() -> None:
 @pytest.mark.parametrize(
     "data, message",
     [
-        (b"a,b\n1,2\n3\n", "line 3 has 1 cells, the header has 2"),
-        (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, the header has 2"),
+        (b"a,b\n1,2\n3\n", "line 3 has 1 cells, but the header has 2"),
+        (b"a,b\n1,2\n\n3,4,5\n", "line 4 has 3 cells, but the header has 2"),
         (b"a,b\n1,2\ncr\xe8me,\x81\n", "line 3 is neither UTF-8 nor cp1252 text"),
         (b"\xef\xbb\xbfa,b\n\xe9clair,2\n", "line 2 is not UTF-8 text"),
         ("a,b\n1,2\n".encode("utf-16")[:-1], "line 2 is not UTF-16 text"),
         (b'a,b\n1,"2"x\n', "line 2: "),
         (b'a,b\n1,"2\n', "line 2: "),
-        (b"a,b\n", "no rows"),
-        (b"", "no rows"),
-        (b"a,a\n1,2\n", "two columns of the same name in the header: a, a"),
+        (b"a,b\n", "contains no rows"),
+        (b"", "contains no rows"),
+        (b"a,a\n1,2\n", "the header contains a column name twice: a, a"),
     ],
 )
 def test_a_broken_table_is_refused_by_line(data: bytes, message: str) -> None:
@@ -184,7 +184,7 @@ def test_a_row_of_the_sample_that_stands_there_twice_is_handed_in_twice(caplog: 
         ("a.jpg\nb.jpg\n", "a.png\na.gif\n", "sample.csv: line 3: 'a.jpg' occurs twice"),
         ("a.jpg\nb.jpg\n", "a.png\nc.png\n", "sample.csv: line 3: 'c.png' is not an id of test.csv"),
         ("a.jpg\nb.jpg\n", "a.png\n", "test.csv: line 3: 'b.jpg' is not in sample.csv"),
-        ("a.jpg\na.png\n", "a.jpg\na.png\n", "test.csv: line 3: 'a.png' and 'a.jpg' differ in the suffix alone"),
+        ("a.jpg\na.png\n", "a.jpg\na.png\n", "test.csv: line 3: 'a.png' and 'a.jpg' differ only in the suffix"),
     ],
     ids=["twice", "unknown", "missing", "ambiguous"],
 )
@@ -210,11 +210,11 @@ def three(columns: str) -> Sample:
 @pytest.mark.parametrize(
     ("columns", "form", "message"),
     [
-        ("file,label,score", LABELS, "2 columns beside the id (label, score), `form: labels` wants one"),
-        ("file,x,z", PROBABILITIES, "sample.csv: line 1: no column for the label 'y' (the first are: 'x', 'z')"),
-        ("file,1,2,3", Form("top", 2, " "), "3 columns beside the id (1, 2, 3), `form: top` wants one or 2"),
-        ("file,labels", Form("top", 3, " "), "submission.top: 3 labels of 2 classes"),
-        ("file,labels", Form("top", 2, "y"), "submission.separator: 'y' is in the label 'y'; choose another"),
+        ("file,label,score", LABELS, "2 columns next to the id (label, score), but `form: labels` requires one"),
+        ("file,x,z", PROBABILITIES, "sample.csv: line 1: no column for the label 'y' (first columns: 'x', 'z')"),
+        ("file,1,2,3", Form("top", 2, " "), "3 columns next to the id (1, 2, 3), but `form: top` requires one or 2"),
+        ("file,labels", Form("top", 3, " "), "submission.top: 3 is more than the 2 classes"),
+        ("file,labels", Form("top", 2, "y"), "submission.separator: the label 'y' contains 'y'; choose another"),
     ],
 )  # fmt: skip
 def test_a_form_that_does_not_fit_the_sample_is_refused(columns: str, form: Form, message: str) -> None:
@@ -240,12 +240,12 @@ def test_forms_that_fit_are_taken() -> None:
         ("id,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", "line 1: the header is 'id,label'"),
         ("file\tlabel\na.jpg\tx\nb.jpg\tx\nc.jpg\ty\n", "line 1: the header is"),
         ("file,label\na.jpg,x\nb.jpg,x\n", "'c.jpg' is missing after line 3"),
-        ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\nd.jpg,y\n", "line 5: 'd.jpg' is one row more than sample.csv has"),
-        ("file,label\na.jpg,x\nc.jpg,x\nb.jpg,y\n", "line 3: the id is 'c.jpg', sample.csv has 'b.jpg' there"),
+        ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\nd.jpg,y\n", "line 5: 'd.jpg' is one row more than in sample.csv"),
+        ("file,label\na.jpg,x\nc.jpg,x\nb.jpg,y\n", "line 3: the id is 'c.jpg', but in sample.csv it is 'b.jpg'"),
         ("file,label\na.jpg,x\nb.jpg,z\nc.jpg,\n", "line 3: 'z' is not a label of the training photos"),
         ("file,label\na.jpg,x\nb.jpg,x\nc.jpg,\n", "line 4: '' is not a label"),
         ("file,label\na.jpg,x\nb.jpg\nc.jpg,y\n", "line 3 has 1 cells"),
-        ("file,label\n", "no rows"),
+        ("file,label\n", "contains no rows"),
     ],
 )
 def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: str, message: str) -> None:
@@ -261,14 +261,14 @@ def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: 
         ("0.25,0.25,0.5", None),
         ("1,0,0", None),
         ("1e-9,0.99999999,0", None),
-        ("0.25,0.25,", "'' of 'x' is not a probability"),
-        ("0.25,nan,0.75", "'nan' of 'z' is not a probability"),
-        ("inf,0,0", "'inf' of 'y' is not a probability"),
-        ("1.5,-0.5,0", "'1.5' of 'y' is not a probability"),
-        ("0.5,-0.5,1", "'-0.5' of 'z' is not a probability"),
-        ("0.5,half,0", "'half' of 'z' is not a probability"),
-        ("0.5,0.25,0.24", "the probabilities sum to 0.99"),
-        ("0.5,0.5,0.001", "the probabilities sum to 1.001"),
+        ("0.25,0.25,", "'' in column 'x' is not a probability"),
+        ("0.25,nan,0.75", "'nan' in column 'z' is not a probability"),
+        ("inf,0,0", "'inf' in column 'y' is not a probability"),
+        ("1.5,-0.5,0", "'1.5' in column 'y' is not a probability"),
+        ("0.5,-0.5,1", "'-0.5' in column 'z' is not a probability"),
+        ("0.5,half,0", "'half' in column 'z' is not a probability"),
+        ("0.5,0.25,0.24", "the probabilities sum to 0.99, not to 1"),
+        ("0.5,0.5,0.001", "the probabilities sum to 1.001, not to 1"),
     ],
 )
 def test_probabilities_are_checked_by_row(cells: str, message: str | None) -> None:
@@ -303,7 +303,7 @@ def test_lists_of_labels_are_checked_by_row(columns: str, cells: list[str], mess
 
 def test_a_list_of_another_length_is_refused() -> None:
     data = b"file,labels\na.jpg,x y\nb.jpg,x\nc.jpg,x y\n"
-    with pytest.raises(BadInput, match=re.escape("s.csv: line 3: 1 labels where 2 are asked for")):
+    with pytest.raises(BadInput, match=re.escape("s.csv: line 3: 1 labels, but 2 are required")):
         check_submission("s.csv", data, three("file,labels"), ["x", "y"], Form("top", 2, " "))
 
 

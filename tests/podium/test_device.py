@@ -69,5 +69,5 @@ def test_a_named_precision_is_a_policy_of_keras(precision: str, policy: str) -> 
 
 
 def test_what_a_machine_would_choose_by_itself_is_no_precision_of_a_step() -> None:
-    with pytest.raises(BadInput, match=r"^precision: 'auto' is none of float32, bfloat16, float16$"):
+    with pytest.raises(BadInput, match=r"^precision: 'auto' is not one of float32, bfloat16, float16$"):
         device.policy("auto")

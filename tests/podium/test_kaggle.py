@@ -19,7 +19,7 @@ def test_without_a_client_one_line_says_what_to_do(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(BadInput) as refused:
         kaggle.call("pets", "submissions")
-    assert str(refused.value).startswith(f"kaggle:pets: Kaggle's client is not there: run `{tmp_path}/python -m pip")
+    assert str(refused.value).startswith(f"kaggle:pets: Kaggle's client is missing: run `{tmp_path}/python -m pip")
     assert "\n" not in str(refused.value)
 
 
@@ -39,7 +39,7 @@ def test_a_client_beside_our_python_is_found_too(tmp_path: Path, monkeypatch: py
         ("echo '403 Client Error: Forbidden for url' >&2; exit 1", "join the competition on its page and accept its"),
         ("echo '404 Client Error: Not Found for url' >&2; exit 1", "kaggle:pets: submit: no such competition"),
         ("echo 1 >&2; echo 'Failed to resolve api.kaggle.com' >&2; exit 1", "pets: submit: Failed to resolve api.kagg"),
-        ("exit 3", "kaggle:pets: submit: it ended with 3"),
+        ("exit 3", "kaggle:pets: submit: exit status 3"),
     ],
 )  # fmt: skip
 def test_a_client_that_fails_is_one_line(

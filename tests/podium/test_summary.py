@@ -36,13 +36,13 @@ def test_each_submission_that_was_asked_for_is_named_with_its_score() -> None:
     scored(one, "record", validation=0.8)
     made = set(SUBMISSIONS.values())
     assert results(one, made, made).splitlines() == [
-        "results/pets/cnn/submission.csv   accuracy not known, since no photo with a known label was left out",
+        "results/pets/cnn/submission.csv   accuracy unknown, since no labelled photo was left out of training",
         "results/pets/linear/submission.csv   accuracy 0.700 (0.600 to 0.800) out of fold; "
         "0.600 (0.500 to 0.700) on the test photos",
         "results/pets/record/submission.csv   accuracy 0.800 (0.700 to 0.900) on the validation photos; "
         "also trained on photos without labels, as finetune and finetune_lite1 label them",
     ]
-    assert results(one, {SUBMISSIONS["cnn"]}, made).startswith("results/pets/cnn/submission.csv   accuracy not known")
+    assert results(one, {SUBMISSIONS["cnn"]}, made).startswith("results/pets/cnn/submission.csv   accuracy unknown")
     assert results(one, {"data/pets/index.csv"}, made) == ""
 
 
@@ -57,7 +57,7 @@ def test_with_the_leaderboard_the_best_stands_first_and_lost_photos_are_counted(
     *experiments, all_figures, warning = results(one, asked, {*asked, lost}).splitlines()
     assert [line.split("/")[2] for line in experiments] == ["linear", "record", "cnn"]
     assert all_figures == f"{board}   all figures, with 95 % intervals"
-    assert warning == f"{lost}   WARNING: 1 test photos could not be read and got the training prior"
+    assert warning == f"{lost}   WARNING: 1 test photos cannot be read and got the training photos' class frequencies"
 
 
 def test_another_file_of_an_experiment_never_passes_an_old_score_for_its_own() -> None:
@@ -65,7 +65,7 @@ def test_another_file_of_an_experiment_never_passes_an_old_score_for_its_own() -
     asked = {curves, "results/pets/cnn/robustness.csv"}
     scored(one, "cnn", out_of_fold=0.7)
     fits = f"{curves}, results/pets/cnn/robustness.csv   accuracy 0.700 (0.600 to 0.800) out of fold; "
-    assert results(one, asked, asked) == f"{fits}{SUBMISSIONS['cnn']} was not asked for\n"
+    assert results(one, asked, asked) == f"{fits}{SUBMISSIONS['cnn']} was not requested\n"
     changed = plan(lambda config: config["defaults"].update(size=32))
     assert results(changed, {curves}, {curves}).startswith(f"{curves}   not scored with these settings; ")
 
@@ -91,7 +91,7 @@ def test_each_failed_job_says_why_in_a_line_of_its_own() -> None:
         failed("pool", "2026-11-24 13:00:00,1 error: from the run before\n", age=99, c="p"),
         failed("split", None, c="p"),
     ]
-    silent = "failed without a word, as where memory runs out; see logs"
+    silent = "failed without a message, perhaps for lack of memory; see logs"
     assert failures(jobs, started=1000 - 1).splitlines() == [
         f"[embed p] {silent}/embed.log",
         "[index p] error: a.csv: line 3",

@@ -103,7 +103,7 @@ def test_nothing_judges_what_has_predicted_test_photos_alone_and_a_validation_ta
     assert [each.name for each in yardsticks(index, given)] == ["test"]
     assert judge(index, given) is None
     copies = INDEX[INDEX.id.isin(["v1", "v2"]) | (INDEX.split != "validation")]
-    with pytest.raises(BadInput, match="no photo to judge by: all of the validation table are copies"):
+    with pytest.raises(BadInput, match="no photo to judge by: all validation photos are copies"):
         judge(copies, predictions(INDEX.split != "train"))
 
 

@@ -1,4 +1,4 @@
-"""What two or more steps of Podium share; each module says whether it needs TensorFlow."""
+"""Modules that two or more steps of Podium share; each module says whether it needs TensorFlow."""
 
 # The order of the splits in the index, and so of the rows in everything that is made from it.
 SPLITS = ("train", "validation", "test")

@@ -1,4 +1,4 @@
-"""What a competition hands out, as one zip file: checked, and read by name. No TensorFlow."""
+"""A competition's archive as one zip file, checked and read by member names. No TensorFlow."""
 
 import gzip
 import io
@@ -16,20 +16,20 @@ from podium.step import BadInput, escaped
 
 GZIP = b"\x1f\x8b"
 LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db", "._")
-# A member is held in memory whole: the largest of competitions, TFRecord and IDX files, have a few GB.
+# A whole member is kept in memory: the largest in competitions, TFRecord and IDX files, have a few GB.
 LARGEST = 16 << 30
-# Photos, TFRecord and IDX files shrink to a tenth at the most, tables of equal numbers to a hundredth; what is made to
-# fill a memory shrinks to the thousandth at which deflate ends. A member of up to ALWAYS bytes does no harm.
+# Photos, TFRecord and IDX files shrink to a tenth at most, tables of equal numbers to a hundredth; zip bombs shrink to
+# a thousandth, the limit of deflate. A member of up to ALWAYS bytes does no harm.
 RATIO, ALWAYS = 200, 256 << 20
 PIECE = 1 << 20
-# What zipfile expands only as far as it is asked to: a few bytes of bzip2 make gigabytes, whatever their header says.
+# Methods that zipfile expands only as far as requested; a few bytes of bzip2 become gigabytes, whatever their header.
 EXPANDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 CONTINUED = (b"x", b"g", b"X", tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
-LONGEST_HEADER = 1 << 20  # of a tar: a long name, and what else does not fit into its 512 bytes
+LONGEST_HEADER = 1 << 20  # of a tar: a long name, and other data that does not fit into its 512 bytes
 
 
 class Archive:
-    """The members of a zip by their `member_name`; a single top folder is looked through."""
+    """The members of a zip by their `member_name`; a single top folder is left out of the names."""
 
     def __init__(self, path: Path) -> None:
         self._zip = open_zip(path)
@@ -46,7 +46,7 @@ class Archive:
         return self._known(name) in self._members
 
     def read(self, name: str) -> bytes:
-        """The bytes of a member; raises KeyError where there is none, BadInput where it is damaged or far too large."""
+        """The bytes of a member; raises KeyError if it is missing, BadInput if it is damaged or far too large."""
         info = self._members[self._known(name)]
         _check_packed(name, info)
         try:
@@ -56,7 +56,7 @@ class Archive:
             raise BadInput(f"{name}: damaged in the archive ({error})") from error
 
     def unpacked(self, name: str) -> bytes:
-        """The bytes of a member, expanded where it is a gzip file; BadInput where it is not there or not whole."""
+        """The bytes of a member, expanded if it is a gzip file; raises BadInput if it is missing or incomplete."""
         if name not in self:
             there = self.names()
             raise BadInput(f"{name}: not in the archive (there are: {', '.join(there[:5])}{', …' * (len(there) > 5)})")
@@ -73,27 +73,27 @@ class Archive:
             raise BadInput(f"{name}: not a complete gzip file ({error})") from error
 
     def _known(self, name: str) -> str:
-        """What `names` calls a member: these names, and any that a table or a person writes."""
+        """A member's name as in `names`, for such a name or any spelling in a table or by a user."""
         return name if name in self._members else member_name(name)
 
 
 def member_name(name: str) -> str:
-    """What a member is called here: slashes for backslashes, one Unicode form, control characters escaped."""
+    """A member's name in Podium: slashes for backslashes, one Unicode form, control characters escaped."""
     return escaped(unicodedata.normalize("NFC", name).replace("\\", "/"))
 
 
 def check_size(name: str, size: int, packed: int, held: bool = True) -> None:
-    """Raises BadInput where packed bytes become far more than photos and tables do, or more than is `held` whole."""
+    """Raises BadInput if packed bytes expand far more than photos and tables do, or, if `held` in memory, too much."""
     limit = max(ALWAYS, RATIO * packed)
     limit = min(limit, LARGEST) if held else limit
     if size > limit:
-        raise BadInput(f"{name}: expands to more than {limit:,} bytes, the most that is read of {packed:,} packed ones")
+        raise BadInput(f"{name}: expands to more than {limit:,} bytes, the limit for {packed:,} packed bytes")
 
 
 def _check_packed(name: str, info: zipfile.ZipInfo) -> None:
-    """Raises BadInput for a member of a zip that becomes too large, or may before anyone sees it."""
+    """Raises BadInput for a member of a zip that expands too much, or whose method cannot be expanded in steps."""
     if (method := info.compress_type) not in EXPANDED:
-        raise BadInput(f"{name}: packed by method {method} of zip files; pack it anew by deflate, the usual one")
+        raise BadInput(f"{name}: packed by zip method {method}; pack it again by deflate, the usual method")
     check_size(name, info.file_size, info.compress_size)
 
 
@@ -103,7 +103,7 @@ def _is_litter(name: str) -> bool:
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Raises BadInput where the file is not a complete zip."""
+    """The opened zip; raises BadInput if the file is not a complete zip."""
     try:
         return zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
@@ -111,7 +111,8 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def check_zip(path: Path, source: str) -> None:
-    """Raises BadInput, naming `source` and member, unless each is a plain file inside, once, not encrypted, no bomb."""
+    """Raises BadInput, naming `source` and member, unless each is a plain file, inside the archive, unique, not
+    encrypted and not a bomb."""
     seen: set[str] = set()
     members = open_zip(path).infolist()
     check_size(source, sum(info.file_size for info in members), path.stat().st_size, held=False)
@@ -119,16 +120,16 @@ def check_zip(path: Path, source: str) -> None:
         _check_name(source, info.filename)
         _check_packed(f"{source}: '{info.filename}'", info)
         if stat.S_ISLNK(info.external_attr >> 16):
-            raise BadInput(f"{source}: '{info.filename}' is a link; an archive may hold only plain files")
+            raise BadInput(f"{source}: '{info.filename}' is a link; an archive must contain only plain files")
         if info.flag_bits & 1:
             raise BadInput(f"{source}: '{info.filename}' is encrypted")
         if (name := member_name(info.filename)) in seen:
-            raise BadInput(f"{source}: '{info.filename}' is in the archive twice")
+            raise BadInput(f"{source}: '{info.filename}' occurs twice in the archive")
         seen.add(name)
 
 
 class _Header(tarfile.TarInfo):
-    """The header of a member, refused where what continues it, which tarfile reads whole, says that it is long."""
+    """A member's header; raises ReadError if its continuation, which tarfile reads as a whole, is too long."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -139,7 +140,7 @@ class _Header(tarfile.TarInfo):
 
 
 def is_tar(path: Path) -> bool:
-    """Whether it begins like a tar of any compression."""
+    """Whether the file begins like a tar of any compression."""
     try:
         tarfile.open(path, tarinfo=_Header).close()
     except tarfile.TarError:
@@ -162,10 +163,10 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
                 content = tar.extractfile(member) if member.isreg() else None
                 if content is None:
                     raise BadInput(
-                        f"{source}: '{member.name}' is a link or a device; an archive may hold only plain files"
+                        f"{source}: '{member.name}' is a link or a device; an archive must contain only plain files"
                     )
                 yield posixpath.normpath(member.name), content.read()
-            # tarfile ends without a word where a header is cut off; a whole tar ends in two empty blocks.
+            # tarfile ends silently if a header is cut off; a complete tar ends with two empty blocks.
             if tar.fileobj is None or tar.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise BadInput(f"{source}: not a complete tar file (its end is missing)")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
@@ -173,10 +174,10 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
 
 
 def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """The files below a folder in sorted order."""
+    """The files below a folder in sorted order; raises BadInput on links to folders or to nothing."""
     for file in sorted(path.rglob("*")):
         if file.is_symlink() and (file.is_dir() or not file.exists()):
-            raise BadInput(f"{file}: a link to a folder or to nothing; put the files themselves there")
+            raise BadInput(f"{file}: a link to a folder or to nothing; replace it by the files themselves")
         if file.is_file():
             if not file.name.isascii() and "\\udc" in ascii(file.name):
                 raise BadInput(f"{str(file)!a}: the name is not UTF-8")
@@ -185,12 +186,12 @@ def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def write_zip(file: IO[bytes] | Path, members: Iterable[tuple[str, bytes]]) -> None:
-    """A zip whose bytes depend on the names and contents alone; nothing is deflated, since photos do not shrink."""
+    """A zip whose bytes depend only on names and contents; nothing is compressed, since photos do not shrink."""
     seen: set[str] = set()
     with zipfile.ZipFile(file, "w") as out:
         for name, content in members:
             if member_name(name) in seen:
-                raise BadInput(f"'{name}' is in the archive twice")
+                raise BadInput(f"'{name}' occurs twice in the archive")
             seen.add(member_name(name))
             out.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
 

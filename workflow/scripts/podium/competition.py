@@ -1,4 +1,4 @@
-"""A competition's tables, its sample submission and the form of what is handed in. No TensorFlow."""
+"""A competition's tables, its sample submission and the form of a submission. No TensorFlow."""
 
 import codecs
 import csv
@@ -18,7 +18,7 @@ MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF
 
 
 class Table(NamedTuple):
-    """A competition's table as it stands: every cell text, `lines` the line in the file of each row."""
+    """A competition's table, unchanged: every cell is text; `lines` are the rows' line numbers in the file."""
 
     name: str
     header: list[str]
@@ -29,16 +29,16 @@ class Table(NamedTuple):
     encoding: str
 
     def column(self, name: str) -> list[str]:
-        """The cells of a column; raises BadInput, naming the table and its columns, where there is none."""
+        """The cells of a column; raises BadInput, naming the table and its columns, if it is missing."""
         if name not in self.header:
             raise BadInput(f"{self.name}: no column '{name}' (there are: {', '.join(self.header)})")
         return [row[self.header.index(name)] for row in self.rows]
 
 
 def parse_table(name: str, data: bytes, encoding: str | None = None) -> Table:
-    """A CSV or TSV with a header; raises BadInput, naming the line, where it is ragged or no text.
+    """A CSV or TSV with a header; raises BadInput, naming the line, if it is ragged or not text.
 
-    Without an `encoding` it is the one that the byte order mark says, else UTF-8, else, with a warning, cp1252.
+    Without `encoding`, the encoding is that of the byte order mark, else UTF-8, else, with a warning, cp1252.
     """
     text, encoding = _decoded(name, data, encoding)
     first = text.partition("\n")[0]
@@ -55,13 +55,13 @@ def parse_table(name: str, data: bytes, encoding: str | None = None) -> Table:
                 rows.append(row)
                 lines.append(reader.line_num)
             elif row:
-                raise BadInput(f"{name}: line {reader.line_num} has {len(row)} cells, the header has {len(header)}")
+                raise BadInput(f"{name}: line {reader.line_num} has {len(row)} cells, but the header has {len(header)}")
     except csv.Error as error:
         raise BadInput(f"{name}: line {reader.line_num}: {error}") from None
     if not rows:
-        raise BadInput(f"{name}: no rows")
+        raise BadInput(f"{name}: contains no rows")
     if len(set(header)) != len(header):
-        raise BadInput(f"{name}: two columns of the same name in the header: {', '.join(header)}")
+        raise BadInput(f"{name}: the header contains a column name twice: {', '.join(header)}")
     newline = "\r\n" if "\r\n" in text[: len(first) + 2] else "\n"
     return Table(name, header, rows, lines, delimiter, newline, encoding)
 
@@ -86,9 +86,9 @@ def _decoded(name: str, data: bytes, encoding: str | None) -> tuple[str, str]:
 
 
 def format_table(header: list[str], rows: list[list[str]], delimiter: str = ",", newline: str = "\n") -> str:
-    """The inverse of `parse_table`; a cell is quoted where it has to be."""
+    """The inverse of `parse_table`; a cell is quoted only if necessary."""
     out = io.StringIO(newline="")
-    # With this line end the writer quotes both of its characters wherever they stand in a cell.
+    # With this line terminator the writer quotes cells that contain either of its characters.
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
     lines = []
     for row in [header, *rows]:
@@ -99,7 +99,7 @@ def format_table(header: list[str], rows: list[list[str]], delimiter: str = ",",
 
 
 def archive_table(archive: Archive, name: str) -> Table:
-    """A table of the archive; raises BadInput, naming the tables that are there, where it is missing."""
+    """A table of the archive; raises BadInput, naming the existing tables, if it is missing."""
     if name not in archive:
         there = [each for each in archive.names() if each.endswith((".csv", ".tsv"))]
         raise BadInput(f"{name}: not in the archive (its tables: {', '.join(there) or 'none'})")
@@ -107,7 +107,7 @@ def archive_table(archive: Archive, name: str) -> Table:
 
 
 class Form(NamedTuple):
-    """What each row says beside its id: `labels`, `probabilities`, or the `top` labels, the likeliest first."""
+    """What each row contains next to its id: `labels`, `probabilities`, or the `top` labels, the most likely first."""
 
     kind: str
     top: int
@@ -115,12 +115,12 @@ class Form(NamedTuple):
 
     @property
     def labels(self) -> int:
-        """How many labels a row names."""
+        """The number of labels in a row."""
         return self.top if self.kind == "top" else 1
 
 
 class Sample(NamedTuple):
-    """What a submission has to look like."""
+    """What a submission must look like."""
 
     name: str
     header: list[str]
@@ -136,21 +136,21 @@ class Sample(NamedTuple):
         return self.header[: self.id_column] + self.header[self.id_column + 1 :]
 
     def format(self, cells: list[list[str]]) -> bytes:
-        """The submission with these cells beside each id, in the sample's order, form and encoding."""
+        """The submission with these cells next to each id, in the sample's order, form and encoding."""
         at = self.id_column
         rows = [[*row[:at], key, *row[at:]] for key, row in zip(self.ids, cells, strict=True)]
         return format_table(self.header, rows, self.delimiter, self.newline).encode(self.encoding)
 
 
 def read_sample(table: Table, id_column: str, test: dict[str, str], called: str, ids: str = "sample") -> Sample:
-    """The sample submission, checked to ask for each test photo; raises BadInput, naming the row.
+    """The sample submission, checked to list each test photo; raises BadInput, naming the row.
 
-    `test` says where each id of a test photo stands, `called` what they are together. The sample's ids are these, or
-    with `ids` as "test" the same but for the suffixes of files: the test photos' stand in the place of the sample's
-    then. A row that repeats another one stays, with a warning.
+    `test` gives the place in which each test photo's id is listed, and `called` the name of the list. The sample's ids
+    must be these ids; with `ids` as "test" they may differ in the suffixes of files, and the test photos' ids then
+    replace the sample's. A repeated row is kept, with a warning.
     """
     if len(table.header) < 2:
-        raise BadInput(f"{table.name}: one column ({table.header[0]}); a submission has an id and what is predicted")
+        raise BadInput(f"{table.name}: one column ({table.header[0]}); a submission needs an id and a prediction")
     column = table.header.index(id_column) if id_column in table.header else 0
     asked = table.column(table.header[column])
     if ids == "test":
@@ -158,7 +158,7 @@ def read_sample(table: Table, id_column: str, test: dict[str, str], called: str,
     stems, seen = {_stem(key) for key in test}, dict[str, int]()
     for number, (line, key) in enumerate(zip(table.lines, asked, strict=True)):
         if key not in test:
-            hint = "; the suffix alone differs, see `submission.ids`" if _stem(key) in stems else ""
+            hint = "; only the suffix differs, see `submission.ids`" if _stem(key) in stems else ""
             wanted = f"{called}, whose first is '{next(iter(test), '')}'"
             raise BadInput(f"{table.name}: line {line}: '{key}' is not an id of {wanted}{hint}")
         if table.rows[first_row := seen.setdefault(key, number)] != table.rows[number]:
@@ -173,11 +173,11 @@ def read_sample(table: Table, id_column: str, test: dict[str, str], called: str,
 
 
 def _with_suffixes(asked: list[str], test: dict[str, str]) -> list[str]:
-    """For each id the test photo's that differs in the suffix alone; an id of no such photo stays as it is."""
+    """Each id replaced by that of the test photo which differs only in the suffix; other ids are unchanged."""
     by_stem: dict[str, str] = {}
     for key, where in test.items():
         if (other := by_stem.setdefault(_stem(key), key)) != key:
-            raise BadInput(f"{where}: '{key}' and '{other}' differ in the suffix alone")
+            raise BadInput(f"{where}: '{key}' and '{other}' differ only in the suffix")
     return [by_stem.get(_stem(key), key) for key in asked]
 
 
@@ -186,7 +186,7 @@ def _stem(name: str) -> str:
 
 
 def write_asked(path: Path, sample: Sample, form: Form) -> None:
-    """What a submission has to look like, as JSON."""
+    """Writes what a submission must look like, as JSON."""
     path.write_text(json.dumps([sample, form], ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
 
@@ -198,43 +198,44 @@ def read_asked(path: Path) -> tuple[Sample, Form]:
 def check_form(sample: Sample, form: Form, labels: list[str]) -> None:
     """Raises BadInput, naming the column or the label, unless this form with these labels fits the sample's columns.
 
-    Probabilities want a column for each class, in any order, and may have more; labels want one column, or for the
-    `top` one for each.
+    Probabilities need a column for each class, in any order, and may have more; labels need one column, or for `top`
+    one column or one for each label.
     """
     if form.kind == "probabilities":
         for label in labels:
             if label not in sample.columns:
                 there = ", ".join(f"'{column}'" for column in sample.columns[:3])
-                raise BadInput(f"{sample.name}: line 1: no column for the label '{label}' (the first are: {there})")
+                raise BadInput(f"{sample.name}: line 1: no column for the label '{label}' (first columns: {there})")
         return
     if form.labels > len(labels):
-        raise BadInput(f"submission.top: {form.labels} labels of {len(labels)} classes")
+        raise BadInput(f"submission.top: {form.labels} is more than the {len(labels)} classes")
     if len(sample.columns) not in {1, form.labels}:
         wanted = "one" if form.labels == 1 else f"one or {form.labels}"
-        found = f"{len(sample.columns)} columns beside the id ({', '.join(sample.columns)})"
-        raise BadInput(f"{sample.name}: line 1: {found}, `form: {form.kind}` wants {wanted}")
+        found = f"{len(sample.columns)} columns next to the id ({', '.join(sample.columns)})"
+        raise BadInput(f"{sample.name}: line 1: {found}, but `form: {form.kind}` requires {wanted}")
     for label in labels if len(sample.columns) < form.labels else []:
         if form.separator in label:
-            raise BadInput(f"submission.separator: {form.separator!r} is in the label '{label}'; choose another")
+            raise BadInput(f"submission.separator: the label '{label}' contains {form.separator!r}; choose another")
 
 
 def check_submission(name: str, data: bytes, sample: Sample, labels: list[str], form: Form) -> None:
-    """Raises BadInput, naming the first offending row, unless the submission is what the sample and the form ask for.
+    """Raises BadInput, naming the first wrong row, unless the submission matches the sample and the form.
 
-    Same header, delimiter, ids, order and count; known labels, none twice in a row, or probabilities that sum to 1.
+    It must have the same header, delimiter, ids, order and count; known labels, none twice in a row, or probabilities
+    that sum to 1.
     """
     table = parse_table(name, data, sample.encoding)
     if table.header != sample.header or table.delimiter != sample.delimiter:
         found, wanted = table.delimiter.join(table.header), sample.delimiter.join(sample.header)
-        raise BadInput(f"{name}: line 1: the header is {found!r}, {sample.name} has {wanted!r}")
+        raise BadInput(f"{name}: line 1: the header is {found!r}, but that of {sample.name} is {wanted!r}")
     check_form(sample, form, labels)
     known = set(labels)
     for number, (line, row) in enumerate(zip(table.lines, table.rows, strict=True)):
         where, key = f"{name}: line {line}", row.pop(sample.id_column)
         if number >= len(sample.ids):
-            raise BadInput(f"{where}: '{key}' is one row more than {sample.name} has")
+            raise BadInput(f"{where}: '{key}' is one row more than in {sample.name}")
         if key != sample.ids[number]:
-            raise BadInput(f"{where}: the id is '{key}', {sample.name} has '{sample.ids[number]}' there")
+            raise BadInput(f"{where}: the id is '{key}', but in {sample.name} it is '{sample.ids[number]}'")
         if form.kind == "probabilities":
             _check_probabilities(where, dict(zip(sample.columns, row, strict=True)))
         else:
@@ -251,16 +252,16 @@ def _check_probabilities(where: str, cells: dict[str, str]) -> None:
         except ValueError:
             value = math.nan
         if not 0 <= value <= 1:  # nor is NaN
-            raise BadInput(f"{where}: '{cell}' of '{column}' is not a probability")
+            raise BadInput(f"{where}: '{cell}' in column '{column}' is not a probability")
         total += value
     if abs(total - 1) > SUM_TOLERANCE:
-        raise BadInput(f"{where}: the probabilities sum to {total:.6g}")
+        raise BadInput(f"{where}: the probabilities sum to {total:.6g}, not to 1")
 
 
 def _check_labels(where: str, cells: list[str], form: Form, known: set[str]) -> None:
     said = cells[0].split(form.separator) if len(cells) < form.labels else cells
     if len(said) != form.labels:
-        raise BadInput(f"{where}: {len(said)} labels where {form.labels} are asked for")
+        raise BadInput(f"{where}: {len(said)} labels, but {form.labels} are required")
     for place, label in enumerate(said):
         if label not in known:
             raise BadInput(f"{where}: '{label}' is not a label of the training photos")

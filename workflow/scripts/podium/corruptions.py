@@ -1,7 +1,7 @@
-"""What may be wrong with photos: ways to spoil them, each at any level, such as `noise-0.1`. No TensorFlow.
+"""Corruptions of photos, each at any level, such as `noise-0.1`. No TensorFlow.
 
 Kinds as in Hendrycks and Dietterich, "Benchmarking neural network robustness to common corruptions", 2019; a level
-here is what it says of itself, not a step from 1 to 5.
+here is a quantity that each function defines, not a step from 1 to 5.
 """
 
 import io
@@ -19,9 +19,9 @@ def is_corruption(view: str) -> bool:
 
 
 def corrupt(view: str, photos: Photos, seeds: NDArray[np.int64]) -> Photos:
-    """The photos, uint8 [n, h, w, 3], each spoilt alike: what is random depends on its seed alone.
+    """The photos, uint8 [n, h, w, 3], each corrupted in the same way; randomness depends only on a photo's seed.
 
-    A view that is no corruption, such as `plain`, leaves them as they are.
+    A view that is not a corruption, such as `plain`, returns them unchanged.
     """
     if not is_corruption(view):
         return photos
@@ -32,13 +32,13 @@ def corrupt(view: str, photos: Photos, seeds: NDArray[np.int64]) -> Photos:
 
 
 def _noise(photo: Photos, level: float, seed: int) -> Photos:
-    """White Gaussian noise, `level` its standard deviation as a share of white."""
+    """White Gaussian noise; `level` is its standard deviation as a share of white."""
     noise = np.random.default_rng(seed).normal(0, 255 * level, photo.shape)
     return np.clip(photo + noise, 0, 255).round().astype(np.uint8)
 
 
 def _blur(photo: Photos, level: float, _: int) -> Photos:
-    """Gaussian blur, `level` its standard deviation as a share of the side."""
+    """Gaussian blur; `level` is its standard deviation as a share of the side."""
     return np.asarray(Image.fromarray(photo).filter(ImageFilter.GaussianBlur(level * len(photo))))
 
 

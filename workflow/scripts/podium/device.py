@@ -1,7 +1,7 @@
-"""What a step computes with: GPUs or processor cores, and in which precision. Needs TensorFlow.
+"""What a step computes on, GPUs or processor cores, and in which precision. Needs TensorFlow.
 
-Limits that change no result come from the environment, as TensorFlow's own do: TF_NUM_INTRAOP_THREADS, and
-PODIUM_GPU_MEMORY, a number of MB that TensorFlow may take of each GPU. Without it memory grows as it is needed.
+Limits that do not change results are environment variables: TensorFlow's TF_NUM_INTRAOP_THREADS, and
+PODIUM_GPU_MEMORY, the MB that TensorFlow may use of each GPU. Without it, TensorFlow allocates memory as needed.
 """
 
 import os
@@ -16,7 +16,7 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 @cache
 def gpus() -> list[tf.config.PhysicalDevice]:
-    """The GPUs that TensorFlow sees, limited before it takes their memory."""
+    """The GPUs that TensorFlow sees, with their memory limited before it is allocated."""
     found = tf.config.list_physical_devices("GPU")
     limit = os.environ.get("PODIUM_GPU_MEMORY")
     for gpu in found:
@@ -28,12 +28,12 @@ def gpus() -> list[tf.config.PhysicalDevice]:
 
 
 def compute_deterministically() -> None:
-    """From now on operations that have a faster way with another rounding each time do without it."""
+    """From now on, operations do not use faster algorithms whose rounding differs each time."""
     tf.config.experimental.enable_op_determinism()
 
 
 def strategy(count: int) -> tf.distribute.Strategy:
-    """Spreads a fit over so many GPUs, each with its share of a batch; raises BadInput where there are fewer."""
+    """Distributes a fit over `count` GPUs, each with its share of a batch; raises BadInput if there are fewer."""
     if count == 1:
         return tf.distribute.get_strategy()
     if count > len(gpus()):
@@ -42,7 +42,7 @@ def strategy(count: int) -> tf.distribute.Strategy:
 
 
 def described(count: int = 1) -> str:
-    """What a step computes on, so many GPUs or the processor, for its log."""
+    """What a step computes on, up to `count` GPUs or the processor, as a text for its log."""
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus()[:count]]
     if not details:
         cores = int(os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count() or 1)
@@ -53,5 +53,5 @@ def described(count: int = 1) -> str:
 def policy(precision: str) -> str:
     """The Keras dtype policy for one of `PRECISIONS`; raises BadInput for any other."""
     if precision not in PRECISIONS:
-        raise BadInput(f"precision: '{precision}' is none of {', '.join(PRECISIONS)}")
+        raise BadInput(f"precision: '{precision}' is not one of {', '.join(PRECISIONS)}")
     return precision if precision == "float32" else f"mixed_{precision}"

@@ -1,4 +1,4 @@
-"""The event files that TensorBoard shows. Needs TensorFlow."""
+"""Event files for TensorBoard. Needs TensorFlow."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ import tensorflow as tf
 
 
 def write(path: Path, history: pd.DataFrame) -> None:
-    """A curve for each column over the rows; the name of the file has to hold `tfevents`.
+    """A curve for each column over the rows; the file's name must contain `tfevents`.
 
-    Each row's time is its number in seconds, since the real one would make other bytes each time.
+    Each row's time is its number in seconds, since real times would change the file's bytes each time.
     """
     event, summary = tf.compat.v1.Event, tf.compat.v1.Summary
     steps, curves = range(1, len(history) + 1), history.drop(columns="epoch", errors="ignore")

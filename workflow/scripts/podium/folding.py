@@ -1,4 +1,4 @@
-"""Batch norm folded into the convolution before it: the same answers from fewer operations. Needs TensorFlow."""
+"""Folds batch norms into the convolutions before them: the same outputs with fewer operations. Needs TensorFlow."""
 
 from collections import Counter
 from typing import Any
@@ -11,10 +11,10 @@ CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.
 
 
 def fold(network: keras.Model) -> keras.Model:
-    """A copy that answers the same to rounding, without each batch norm that alone reads a linear convolution.
+    """A copy with the same outputs up to rounding, without each batch norm that is a linear convolution's only reader.
 
-    Batch norms elsewhere, such as those before an activation and a convolution, stay. With its mean and variance as
-    they are, a batch norm scales and shifts each channel, which the kernel and the bias can do as well.
+    Other batch norms, such as those before an activation and a convolution, stay. With fixed mean and variance, a batch
+    norm only scales and shifts each channel, which the convolution's kernel and bias can do as well.
     """
     norms = _foldable(network)
     gone = {norm.name for norm in norms.values()}
@@ -35,10 +35,10 @@ def fold(network: keras.Model) -> keras.Model:
 
 
 def _foldable(network: keras.Model) -> dict[str, keras.Layer]:
-    """The batch norm behind each convolution, by the convolution's name, where nothing stands between or beside it."""
+    """The batch norm after each convolution, by the convolution's name, if it alone reads the convolution's output."""
     read = [tensor for each in network.operations for tensor in keras.tree.flatten(each.input)]
     readers = Counter(id(tensor) for tensor in [*read, *network.outputs])
-    once = [layer for layer in network.layers if len(layer._inbound_nodes) == 1]  # the others have several inputs
+    once = [layer for layer in network.layers if len(layer._inbound_nodes) == 1]  # the others are applied repeatedly
     linear = {
         id(layer.output): layer.name
         for layer in once
@@ -49,12 +49,12 @@ def _foldable(network: keras.Model) -> dict[str, keras.Layer]:
 
 
 def _weights(convolution: keras.Layer, norm: keras.Layer) -> list[NDArray[np.float32]]:
-    """The convolution's weights with the norm in them, the bias last."""
+    """The convolution's weights with the norm folded in, the bias last."""
     mean, variance = np.asarray(norm.moving_mean), np.asarray(norm.moving_variance)
     scale = (np.asarray(norm.gamma) if norm.scale else 1) / np.sqrt(variance + norm.epsilon)
     weights = convolution.get_weights()
     bias = weights.pop() if convolution.use_bias else 0
-    kernel = weights.pop()  # of a separable convolution the pointwise one, which comes last
+    kernel = weights.pop()  # of a separable convolution, the pointwise kernel, which is the last
     depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
     kernel = kernel * (scale.reshape(kernel.shape[-2:]) if depthwise else scale)
     return [*weights, kernel, (bias - mean) * scale + (np.asarray(norm.beta) if norm.center else 0)]

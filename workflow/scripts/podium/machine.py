@@ -1,6 +1,6 @@
-"""The GPUs of this machine, found and shared out without TensorFlow, so before it is imported, and its precision.
+"""The GPUs of this machine, found and allocated without importing TensorFlow, and its fastest precision.
 
-Where an environment says which are visible, as Slurm's does, it is those; else those that NVIDIA's driver lists.
+The GPUs are those that CUDA_VISIBLE_DEVICES makes visible, as Slurm sets it; else those that NVIDIA's driver lists.
 """
 
 import os
@@ -20,16 +20,16 @@ BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, 
 SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 CPU, BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/compatible")
-# The chips of Jetson boards, on which nvidia-smi is missing or does not say.
+# The chips of Jetson boards, on which nvidia-smi is missing or does not report the capability.
 JETSONS = {"tegra210": (5, 3), "tegra186": (6, 2), "tegra194": (7, 2), "tegra234": (8, 7)}
-SECONDS = 60  # a driver that takes longer to answer is broken
+SECONDS = 60  # a driver that takes longer to answer counts as broken
 _held: list[socket.socket] = []
 
 
 class Card(NamedTuple):
-    """A GPU: as CUDA_VISIBLE_DEVICES names it, as everybody on this machine does, its model and what it can compute.
+    """A GPU: its name in CUDA_VISIBLE_DEVICES, its UUID, the same for all users of the machine, and its model.
 
-    `capability` is CUDA's compute capability, such as (8, 0); (0, 0) where nobody says.
+    `capability` is CUDA's compute capability, such as (8, 0); (0, 0) if unknown.
     """
 
     visible: str
@@ -40,18 +40,18 @@ class Card(NamedTuple):
 
 @cache
 def cards() -> tuple[Card, ...]:
-    """The GPUs that TensorFlow can compute on; none where it lacks CUDA's libraries, or where nobody lists them."""
+    """The GPUs that TensorFlow can compute on; none if it lacks CUDA's libraries or if no GPUs are listed."""
     found = listed = _listed()
     if VISIBLE in os.environ:
         names = (name.strip() for name in os.environ[VISIBLE].split(","))
-        # CUDA itself stops at the first name that is none, such as -1.
+        # CUDA itself stops at the first invalid name, such as -1.
         shown = takewhile(lambda name: name and not name.startswith("-"), names)
         found = tuple(_known(name, listed) for name in shown)
     return found if found and _has_libraries() else ()
 
 
 def fastest() -> str:
-    """The precision that all of this machine's GPUs compute fastest in, or its processor where there are none."""
+    """The fastest precision that all of this machine's GPUs support, or that of its processor if it has none."""
     able = min((card.capability for card in cards()), default=None)
     if able is None:
         flags = set(CPU.read_text().split()) if CPU.is_file() else set()
@@ -62,10 +62,10 @@ def fastest() -> str:
 
 
 def take(count: int) -> list[Card] | None:
-    """Takes so many GPUs for this process alone, until it ends however it ends; None while others have too many.
+    """Reserves `count` GPUs for this process until it ends for whatever reason; None while too few are free.
 
-    Whoever binds a name in Linux's abstract namespace of sockets has it until then: nothing is left behind, and every
-    user of the machine sees it.
+    A process that binds a name in Linux's abstract socket namespace keeps it until it ends: nothing remains
+    afterwards, and the name is visible to every user of the machine.
     """
     taken: list[Card] = []
     for card in cards():
@@ -90,7 +90,7 @@ def _bound(card: Card) -> socket.socket | None:
 
 
 def _has_libraries() -> bool:
-    """Whether TensorFlow finds cuDNN: its own, which `make setup GPU=1` installs, or the system's."""
+    """Whether TensorFlow finds cuDNN: as a Python package, which `make setup GPU=1` installs, or the system's."""
     own = find_spec("nvidia") and find_spec("nvidia.cudnn")
     return bool(own or find_library("cudnn"))
 
@@ -112,9 +112,9 @@ def _listed() -> tuple[Card, ...]:
 
 
 def _known(name: str, listed: tuple[Card, ...]) -> Card:
-    """The GPU that CUDA_VISIBLE_DEVICES gives by its number or by the beginning of its UUID."""
+    """The GPU that CUDA_VISIBLE_DEVICES names by its number or by the beginning of its UUID."""
     for number, card in enumerate(listed):
         if name == str(number) or (not name.isdigit() and card.uuid.startswith(name)):
             return card._replace(visible=name)
-    # A part of one of them, as MIG cuts it.
+    # A part of one of them, as MIG divides it.
     return Card(name, name, "GPU", min((card.capability for card in listed), default=(0, 0)))

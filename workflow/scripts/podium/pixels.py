@@ -1,6 +1,6 @@
 """Decoded photos on disk: `.npy` files of uint8 [n, size, size, 3], read row by row. No TensorFlow.
 
-Rows are read with `pread`, not mapped: memory stays flat however large the files are, and any order
+Rows are read with `pread`, not memory-mapped: memory use does not grow with the files, and any order
 of rows, such as a shuffled epoch, costs the same as the order on disk.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def write(path: Path, shape: tuple[int, int, int, int], rows: Iterable[NDArray[np.uint8]]) -> None:
-    """One `.npy` file from its rows; raises ValueError where there are more or fewer than the shape says."""
+    """Writes an `.npy` file row by row; raises ValueError if the rows do not match the shape or its number of rows."""
     count = 0
     with path.open("wb") as file:
         np.lib.format.write_array_header_2_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
@@ -27,7 +27,7 @@ def write(path: Path, shape: tuple[int, int, int, int], rows: Iterable[NDArray[n
 
 
 class Pixels:
-    """The rows of several files as if they stood in one."""
+    """The rows of several files as if they were one file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self._rows: list[tuple[Path, int]] = []

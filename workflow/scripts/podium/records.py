@@ -88,7 +88,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(data: bytes) -> Record:
-    """The inverse of `encode`, for Examples whose features each hold one bytes value."""
+    """The inverse of `encode`, for Examples whose features each contain one bytes value."""
     values = {name: bytes(feature.values[0]) for name, feature in example(data).items()}
     return Record(values["id"].decode(), values["image"], values["label"].decode())
 

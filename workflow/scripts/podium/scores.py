@@ -12,7 +12,7 @@ METRICS = ("accuracy", "macro_f1", "log_loss")
 RESAMPLES = 1000
 CONFIDENCE = 0.95
 CALIBRATION_BINS = 15
-LEAST = 1e-15  # the least probability that a contest charges for, as on Kaggle: a sure mistake costs 34.5
+LEAST = 1e-15  # probabilities are clipped at it, as on Kaggle: a mistake made with certainty costs 34.5
 
 
 def score(
@@ -23,7 +23,7 @@ def score(
     `truth` int [n] are class numbers, -1 for a label that the model cannot know (always wrong);
     `probabilities` float [n, classes]; `groups` int [n]. Macro F1 is the mean over the classes that occur in the
     truth or among the predictions, as in scikit-learn. Intervals: Efron and Tibshirani, 1993, chapter 13. Photos of one
-    group say much the same, so whole groups are drawn, as many as there are: Davison and Hinkley, 1997, section 3.8.
+    group are similar, so whole groups are drawn, as many as there are: Davison and Hinkley, 1997, section 3.8.
     """
     predicted = probabilities.argmax(1)
     losses = log_losses(truth, probabilities)
@@ -69,7 +69,7 @@ def point_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -
 
 
 def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:
-    """The expected calibration error: how far confidence and accuracy lie apart, over 15 bins of confidence.
+    """The expected calibration error: the mean gap between confidence and accuracy over 15 bins of confidence.
 
     Naeini et al., "Obtaining well calibrated probabilities using Bayesian binning", 2015; bins as in Guo et al., 2017.
     """
@@ -80,7 +80,7 @@ def calibration_error(truth: NDArray[np.int64], probabilities: NDArray[np.float3
 
 
 def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], labels: list[str]) -> pd.DataFrame:
-    """Precision, recall, F1 and photos of each class."""
+    """Precision, recall, F1 and the number of photos of each class."""
     figures = precision_recall_fscore_support(
         truth, probabilities.argmax(1), labels=range(len(labels)), zero_division=0
     )
@@ -88,7 +88,7 @@ def class_scores(truth: NDArray[np.int64], probabilities: NDArray[np.float32], l
 
 
 def log_losses(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What a contest charges for each photo: minus the logarithm of its true class's probability."""
+    """The log loss of each photo, float [n]: minus the logarithm of its true class's probability."""
     return charged(given(truth, probabilities))
 
 
@@ -101,13 +101,14 @@ def given(truth: NDArray[np.int64], probabilities: NDArray[np.float32]) -> NDArr
 def charged(chosen: NDArray[np.float64]) -> NDArray[np.float64]:
     """The log loss, 0 to 34.5, of probabilities given to the true class.
 
-    They are clipped at 1e-15 in float64, as on Kaggle; clipped at float32's precision a sure mistake would cost half.
+    They are clipped at 1e-15 in float64, as on Kaggle; clipped at float32's precision, a mistake made with certainty
+    would cost half as much.
     """
     return -np.log(np.clip(chosen, LEAST, 1 - LEAST))
 
 
 def _macro_f1(truth: NDArray[np.int64], predicted: NDArray[np.int64], count: int) -> float:
-    """scikit-learn's macro F1 without its second of checks over a thousand resamples."""
+    """scikit-learn's macro F1 without its checks, which take a second for a thousand resamples."""
     true, guessed = np.bincount(truth + 1, minlength=count + 1)[1:], np.bincount(predicted, minlength=count)
     hits = np.bincount(truth[truth == predicted], minlength=count)
     occurs = true + guessed > 0

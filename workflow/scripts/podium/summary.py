@@ -1,6 +1,6 @@
-"""The last lines of a run: what came of it and how good it is, what failed, or why a dry run would do it again.
+"""The last lines of a run: its results and scores, what failed, or why a dry run would run jobs again.
 
-It reads what Snakemake's workflow object says of the run, without importing Snakemake. No TensorFlow.
+It reads Snakemake's workflow object, without importing Snakemake. No TensorFlow.
 """
 
 import ast
@@ -22,11 +22,11 @@ YARDSTICKS = {
     "validation": "on the validation photos",
     "test": "on the test photos",
 }
-TOLD_BY_EVALUATE = ("train", "predict", "blend", "curves")  # `evaluate` has all settings that these have
+TOLD_BY_EVALUATE = ("train", "predict", "blend", "curves")  # `evaluate` depends on all settings of these
 
 
 class Once(logging.Filter):
-    """Lets Snakemake's table of jobs pass once: a dry run ends with the very table that it began with."""
+    """Lets Snakemake's table of jobs pass only once, since a dry run repeats it at the end."""
 
     said = False
 
@@ -37,7 +37,7 @@ class Once(logging.Filter):
 
 
 def last_words(plan: Plan, workflow: Any) -> str:
-    """What to print when Snakemake's process ends; nothing in a job's own process, nor where it did not run jobs."""
+    """What to print when Snakemake's process ends; nothing in a job's own process, or if no jobs were to run."""
     if not workflow.is_main_process or workflow.scheduler is None:
         return ""
     if workflow.dryrun:
@@ -51,9 +51,9 @@ def last_words(plan: Plan, workflow: Any) -> str:
 
 
 def results(plan: Plan, asked: set[str], made: set[str]) -> str:
-    """The submission and the score of each experiment of which a file was asked for.
+    """The submission and the score of each experiment of which a file was requested.
 
-    `made` are the files that are up to date, since what was asked for depends on them.
+    `made` are the files that are up to date because the requested files depend on them.
     """
     lines = []
     for competition in sorted({path.split("/")[1] for path in asked if path.startswith("results/")}):
@@ -69,24 +69,27 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
             lines.append(f"{board}   all figures, with 95 % intervals")
         quarantine = f"data/{competition}/quarantine.csv"
         if quarantine in made and (lost := _column(quarantine, "split").count("test")):
-            lines.append(f"{quarantine}   WARNING: {lost} test photos could not be read and got the training prior")
+            lines.append(
+                f"{quarantine}   WARNING: {lost} test photos cannot be read "
+                "and got the training photos' class frequencies"
+            )
     return _joined(lines)
 
 
 def _result(plan: Plan, competition: str, name: str, files: list[str], made: set[str]) -> str:
-    """An experiment's submission, or what else of it was asked for, and its score."""
+    """An experiment's submission, or its requested files, and its score."""
     submission = f"results/{competition}/{name}/{plan.config.submission(competition)}"
     metric, latest = plan.config.facts(competition)["metric"], plan.latest(competition, name)
     said = "not scored with these settings"
     if latest:
         figures = [_figure(latest.figures[each], each, metric) for each in (*JUDGES, "test") if each in latest.figures]
-        known = "; ".join(figures) or "not known, since no photo with a known label was left out"
+        known = "; ".join(figures) or "unknown, since no labelled photo was left out of training"
         said = f"{metric.replace('_', ' ')} {known}"
     if teachers := plan.config.teachers(competition, [name]).get(name):
         said += f"; also trained on photos without labels, as {' and '.join(teachers)} label them"
     if submission in made:
         return f"{submission}   {said}"
-    return f"{', '.join(files)}   {said}; {submission} was not asked for"
+    return f"{', '.join(files)}   {said}; {submission} was not requested"
 
 
 def _figure(figures: Settings, yardstick: str, metric: str) -> str:
@@ -100,20 +103,22 @@ def _column(path: str, name: str) -> list[str]:
 
 
 def failures(jobs: Iterable[Any], started: float) -> str:
-    """Why each job failed, in the words of its log."""
+    """Why each job failed: the last error line of its log."""
     lines = []
     for job in jobs:
         label, log = " ".join([job.rule.name, *job.wildcards]), Path(job.log[0])
-        # Another run may have left the log.
+        # The log may be that of another run.
         written = log.is_file() and log.stat().st_mtime >= started
         text = log.read_text(encoding="utf-8", errors="replace") if written else ""
         said = re.findall(r"^\S+ \S+ ((?:error|failed): .*)$", text, re.M)
-        lines.append(f"[{label}] {said[-1] if said else f'failed without a word, as where memory runs out; see {log}'}")
+        lines.append(
+            f"[{label}] {said[-1] if said else f'failed without a message, perhaps for lack of memory; see {log}'}"
+        )
     return _joined(sorted(lines))
 
 
 def changes(plan: Plan, workflow: Any) -> str:
-    """Which settings and which code are others than those that the files to be made again were made with."""
+    """The settings and code that have changed since the files that will be made again were made."""
     code, found = set(), list[tuple[str, str, str, str]]()
     for job, before in _made_before(workflow):
         if hasattr(job.params, "code") and job.params.code not in before:
@@ -137,7 +142,7 @@ def changes(plan: Plan, workflow: Any) -> str:
 
 
 def _made_before(workflow: Any) -> Iterator[tuple[Any, list[Any]]]:
-    """Each job to be done whose files are there, and the params that they were made with."""
+    """Each job to run whose files exist, and the params that they were made with."""
     for job in workflow.dag.needrun_jobs(exclude_finished=False):
         records = [workflow.persistence.metadata(file) for file in job.output if Path(file).exists()]
         for params in [record.params for record in records if record and record.params][:1]:
@@ -145,9 +150,9 @@ def _made_before(workflow: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 
 def _named(plan: Plan, job: Any, path: str) -> tuple[str, str]:
-    """The experiment and the key in the config that a step's setting comes from, as far as there is one."""
+    """The experiment and the config key that a step's setting comes from, or the step's own key if there is none."""
     experiment, inner = getattr(job.wildcards, "experiment", ""), path.partition(".")[2]
-    # What an ensemble has of its members and a pupil of its teachers is theirs.
+    # Settings that an ensemble takes from its members, or a pupil from its teachers, are theirs.
     while found := next((name for name in plan.config.experiments if inner.startswith(f"experiments.{name}.")), None):
         experiment, inner = found, inner.removeprefix(f"experiments.{found}.")
     if job.rule.name == "evaluate" and inner:

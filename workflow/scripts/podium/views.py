@@ -1,9 +1,9 @@
 """Views of a square photo as boxes to cut out, for training and for test-time averaging. No TensorFlow.
 
-A view that is a corruption (`podium.corruptions`) cuts nothing out.
+A view that is a corruption (`podium.corruptions`) shows the whole photo.
 
-A box is (top, left, bottom, right) in 0..1, as `tf.image.crop_and_resize` takes it; right before left
-mirrors the photo.
+A box is (top, left, bottom, right) in 0..1, as in `tf.image.crop_and_resize`; if right is less than left, the photo is
+mirrored.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,8 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Boxes float32 [n, 4] of one view of these rows.
 
     `crop-1`, `crop-2` and so on are random-resized crops, half of them mirrored (Szegedy et al., "Going
-    deeper with convolutions", 2015, with a lower bound of 0.15 on the area); each depends on its number
-    and the row alone, which is that of the split, so that however it is cut into parts the crops stay the same.
+    deeper with convolutions", 2015, with a lower bound of 0.15 on the area). Each depends only on its number and
+    the photo's row in the split, so the crops do not depend on how the split is divided into parts.
     """
     if not view.startswith("crop-"):
         box = FIXED["plain"] if is_corruption(view) else FIXED[view]
@@ -40,10 +40,10 @@ def boxes(view: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def transforms(boxes: NDArray[np.float64], turns: NDArray[np.float64], size: int, side: int) -> NDArray[np.float32]:
-    """What `ImageProjectiveTransformV3` takes to cut each box out of a photo of `size`, turned about its centre.
+    """Transforms for `ImageProjectiveTransformV3` that cut each box, turned about its centre, out of a photo of `size`.
 
-    `turns` are shares of a full turn; the outcome has `side`. float32 [n, 8]: output pixel (x, y) comes from
-    (a x + b y + c, d x + e y + f), centres of pixels at whole numbers.
+    `turns` are shares of a full turn; the output has the side `side`. float32 [n, 8]: output pixel (x, y) is taken from
+    (a x + b y + c, d x + e y + f), with pixel centres at whole numbers.
     """
     top, left, bottom, right = boxes.T * size
     across, down = (right - left) / side, (bottom - top) / side
@@ -63,12 +63,11 @@ def crops(
     flip: bool = True,
     shift: float = 0.0,
 ) -> NDArray[np.float64]:
-    """Random-resized crops [count, 4]; half of them mirrored with `flip`.
+    """Random-resized crops, boxes float64 [count, 4]; with `flip`, half of them are mirrored.
 
-    Each shows a share of the area between the least and the most of `area`, or less where its side would be longer
-    than the photo's, its width up to `aspect` times its height
-    or the other way round, and lies in the photo, or around it where the share is above 1. Then it moves by up to
-    `shift` of the side.
+    Each shows a share of the photo's area between the two ends of `area`, or less if a side would be longer than the
+    photo's; its width is up to `aspect` times its height, or vice versa. It lies in the photo, or around it if the
+    share is above 1. Then it is shifted by up to `shift` of the side.
     """
     shares = random.uniform(area[0], area[1], count)
     aspects = np.exp(random.uniform(-np.log(aspect), np.log(aspect), count))

@@ -1,4 +1,4 @@
-"""The photos by which an experiment is judged, and what a figure on them is called. No TensorFlow."""
+"""The photos by which an experiment is judged, and the names of the figures on them. No TensorFlow."""
 
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from podium.tables import Predictions
 
 
 class Yardstick(NamedTuple):
-    """Labelled photos that the models behind their predictions were not fitted on.
+    """Labelled photos, predicted by models that were not fitted on them.
 
     `rows` are their places in the predictions, `truth` their class numbers, -1 for a label that the model
-    cannot know; `photos` their rows of the index, whose groups are dealt and resampled whole.
+    cannot know; `photos` are their rows of the index, whose groups are dealt and resampled as a whole.
     """
 
     name: str
@@ -24,13 +24,13 @@ class Yardstick(NamedTuple):
     photos: pd.DataFrame
 
     def parts(self, count: int, seed: int = 0) -> NDArray[np.int64]:
-        """One of `count` parts for each photo, those of one group in the same one."""
+        """The part, 0 to count-1, of each photo, int [n]; photos of one group are in the same part."""
         order = np.random.default_rng(seed).permutation(self.photos.group.nunique())
         return order[self.photos.group.factorize()[0]] % count
 
 
 def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]:
-    """All yardsticks that these predictions have; copies of training photos on the other splits do not count."""
+    """All yardsticks of these predictions; copies of training photos in the other splits do not count."""
     places = pd.Series(range(len(predictions.keys)), pd.MultiIndex.from_frame(predictions.keys))
     number = {label: place for place, label in enumerate(predictions.labels)}
     fitted = set(index.digest[index.split == "train"])
@@ -53,9 +53,9 @@ def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]
 
 
 def judge(index: pd.DataFrame, predictions: Predictions) -> Yardstick | None:
-    """The yardstick that decides what is fitted to predictions, of the photos whose label the model can know.
+    """The yardstick on which calibration and blending are fitted, of the photos whose label the model can know.
 
-    None where nothing judges, since the test photos never do. Raises BadInput where a validation table cannot.
+    None if no photo judges; test photos never do. Raises BadInput if there is a validation table but no yardstick.
     """
     by_name = {each.name: each for each in yardsticks(index, predictions)}
     for chosen in (by_name[name] for name in JUDGES if name in by_name):
@@ -65,6 +65,6 @@ def judge(index: pd.DataFrame, predictions: Predictions) -> Yardstick | None:
             return Yardstick(chosen.name, chosen.rows[known], chosen.truth[known], photos)
     if (index.split == "validation").any():
         raise BadInput(
-            "no photo to judge by: all of the validation table are copies of training photos or of other classes"
+            "no photo to judge by: all validation photos are copies of training photos or of unknown classes"
         )
     return None
