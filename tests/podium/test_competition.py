@@ -214,7 +214,7 @@ def three(columns: str) -> Sample:
         ("file,x,z", PROBABILITIES, "sample.csv: line 1: no column for the label 'y' (first columns: 'x', 'z')"),
         ("file,1,2,3", Form("top", 2, " "), "3 columns next to the id (1, 2, 3), but `form: top` requires one or 2"),
         ("file,labels", Form("top", 3, " "), "submission.top: 3 is more than the 2 classes"),
-        ("file,labels", Form("top", 2, "y"), "submission.separator: the label 'y' contains 'y'; choose another"),
+        ("file,labels", Form("top", 2, "y"), "submission.separator: 'y' occurs in the label 'y'; choose another"),
     ],
 )  # fmt: skip
 def test_a_form_that_does_not_fit_the_sample_is_refused(columns: str, form: Form, message: str) -> None:

@@ -215,7 +215,7 @@ def check_form(sample: Sample, form: Form, labels: list[str]) -> None:
         raise BadInput(f"{sample.name}: line 1: {found}, but `form: {form.kind}` requires {wanted}")
     for label in labels if len(sample.columns) < form.labels else []:
         if form.separator in label:
-            raise BadInput(f"submission.separator: the label '{label}' contains {form.separator!r}; choose another")
+            raise BadInput(f"submission.separator: {form.separator!r} occurs in the label '{label}'; choose another")
 
 
 def check_submission(name: str, data: bytes, sample: Sample, labels: list[str], form: Form) -> None:
