@@ -176,7 +176,7 @@ def test_a_pupil_trains_on_what_its_teacher_labels_and_every_page_says_so(finish
     assert dict(board.teachers[board.teachers != ""]) == {"pupil": "whole"}
     log = (project / "logs/pets/pupil/train-seed0-all.log").read_text()
     assert (
-        f"trains also on {8 + 7} photos that its teachers label" in log
+        f"also trains on {8 + 7} photos with its teachers' pseudo-labels" in log
     )  # the validation and the readable test photos
 
 

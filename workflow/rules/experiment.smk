@@ -102,7 +102,7 @@ rule blend:
 
 
 rule calibrate:
-    """Let the probabilities mean what they say: temperature scaling."""
+    """Calibrate the probabilities by temperature scaling."""
     input:
         pooled="results/{competition}/{experiment}/pooled.csv",
         fits=plan.fits,

@@ -1,4 +1,4 @@
-"""Let the probabilities mean what they say: temperature scaling."""
+"""Calibrate the probabilities by temperature scaling."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def calibrate(
     seeds: list[int],
     views: list[str],
 ) -> None:
-    """Let the probabilities mean what they say: temperature scaling on the yardstick's predictions.
+    """Calibrate the probabilities by temperature scaling on the yardstick's predictions.
 
     `fits` are the predictions of each fit, seed by seed, `one_view` theirs of photos that judge from one view alone;
     an ensemble has neither. A temperature goes to the kind of prediction that it was fitted on. Where the folds judge,
@@ -63,7 +63,7 @@ def calibrate(
 def _calibrated(
     before: Predictions, yardstick: Yardstick, photos: pd.DataFrame, fits: list[Predictions], seeds: int
 ) -> tuple[Floats, dict[str, Any]]:
-    """The probabilities after scaling, and what calibration.json says of it."""
+    """The probabilities after scaling, and the content of calibration.json."""
     own, truth = before.probabilities[yardstick.rows], yardstick.truth
     temperature, calibrated = _crossfitted(own, truth, yardstick.parts(PARTS))
     figures = {

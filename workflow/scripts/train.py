@@ -47,10 +47,10 @@ def train(
     with `deterministic` only.
 
     Networks on pixels also measure photos that the fit leaves out: those of its fold, or with none left out those of
-    the validation table, which then stand behind the training photos in `parts`. They decide nothing.
+    the validation table, which then follow the training photos in `parts`. Nothing is tuned on them.
 
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
-    are trained on too; `parts` then hold their splits behind the training photos. Source: Lee, "Pseudo-label", 2013.
+    are trained on too; `parts` then contain their splits after the training photos. Source: Lee, "Pseudo-label", 2013.
     """
     from podium import events as tensorboard
 
@@ -65,7 +65,7 @@ def train(
     groups = dealt.group.to_numpy()[rows]
     if teachers:
         taught, soft = _taught(teachers, index_, sharpness)
-        log.info("trains also on %d photos that its teachers label", len(taught))
+        log.info("also trains on %d photos with its teachers' pseudo-labels", len(taught))
         rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
         groups = np.concatenate([groups, np.full(len(taught), -1)])
     left_out = _left_out(index_, dealt.fold.to_numpy(), fold, min(MEASURED, max(len(rows) // SHARE, LEAST)))
@@ -78,7 +78,7 @@ def train(
 
 
 def _number(seed: int, fold: int | None) -> int:
-    """What all that a fit draws depends on: the seed itself, or where a fold is left out a number that both give."""
+    """The number that everything a fit draws depends on: the seed, or if a fold is left out one derived from both."""
     return seed if fold is None else int(np.random.SeedSequence([seed, fold + 1]).generate_state(1)[0])
 
 
@@ -99,7 +99,7 @@ def _left_out(index: pd.DataFrame, folds: Ints, fold: int | None, most: int) -> 
 
 
 def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[Ints, Floats]:
-    """Rows of the index that the teachers have predicted, and what they say: float32 [n, classes]."""
+    """Rows of the index that the teachers have predicted, and their pseudo-labels: float32 [n, classes]."""
     found = mean([Predictions.read(path) for path in teachers], index)
     keys = pd.MultiIndex.from_frame(index[["split", "id"]])
     powers = found.probabilities ** np.float32(sharpness)

@@ -14,7 +14,7 @@ from podium.augmentation import Augmentation, Strengths
 from podium.networks import for_any_size
 from podium.pixels import Pixels
 
-MOMENTUM = 0.9  # of batch norm; Keras's own 0.99 forgets how it began only after hundreds of steps
+MOMENTUM = 0.9  # of batch norm; Keras's own 0.99 forgets its initial values only after hundreds of steps
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

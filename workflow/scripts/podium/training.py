@@ -19,7 +19,7 @@ from podium.step import Progress, log
 
 AHEAD = 2  # batches
 SECONDS_BETWEEN_LINES = 30.0  # within an epoch
-SPARED = 10  # where a fit may stop early, one photo in so many says when
+SPARED = 10  # where a fit may stop early, one photo in this many decides when
 MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
 
@@ -82,7 +82,7 @@ def fit(
     leaves out, which decide nothing. Each batch is shared out among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
-    kept in the folder `resume`: a fit that was killed goes on there and ends at the same weights.
+    kept in the folder `resume`: a fit that was killed resumes there and ends with the same weights.
     """
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
@@ -115,9 +115,9 @@ def fit(
         log.info("the weights are those of epoch %d", backup.best_epoch)
         for variable, value in zip(network.variables, backup.best, strict=True):
             variable.assign(value)
-    # Killed between the two callbacks, an epoch stands there twice.
+    # A fit killed between the two callbacks has recorded an epoch twice.
     history = pd.read_csv(resume / "history.csv").drop_duplicates("epoch", keep="last")
-    # Keras writes columns of validation in any case.
+    # Keras writes the validation columns in any case.
     return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if len(others) else [])]
 
 
@@ -127,7 +127,7 @@ def predict(model: Path, parts: list[Path], rows: Ints, views: list[str], saved_
 
 
 def load(model: Path, saved_model: str | None = None) -> keras.Model:
-    """What stands behind the resize of a model that `networks.load` reads: stored photos have its size."""
+    """The layers after the resize of a model that `networks.load` reads: stored photos have its size already."""
     return networks.load(model, saved_model).layers[-1]
 
 
@@ -138,7 +138,7 @@ def average(
     views: list[str],
     change: Callable[[NDArray[np.uint8], Ints], NDArray[np.uint8]] | None = None,
 ) -> Floats:
-    """The same of a network that is loaded; each batch of photos goes through `change`, with its rows, before."""
+    """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first."""
 
     @tf.function(reduce_retracing=True)
     def probabilities(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
@@ -156,7 +156,7 @@ def average(
 
 
 class _Told(keras.callbacks.Callback):
-    """Says how each epoch went and how long the fit still takes; of a long epoch also how far it is."""
+    """Reports each epoch and the time that the fit has left, and the progress of long epochs."""
 
     def __init__(self, epochs: int, steps: int, batch: int, work: Callable[[int], float], *, early: bool) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class _Told(keras.callbacks.Callback):
 
 
 def _roughly(seconds: float) -> str:
-    """So much time, to the nearest that one would say."""
+    """A duration, rounded as a person would."""
     if seconds < 90:
         return f"{max(round(seconds / 10) * 10, 10)} s"
     hours, minutes = divmod(round(seconds / 60), 60)
@@ -203,11 +203,11 @@ def _roughly(seconds: float) -> str:
 
 
 class _Backup(keras.callbacks.Callback):
-    """Keeps all variables and the number of epochs behind them, in one file that is whole at every moment.
+    """Keeps all variables and the number of completed epochs in one file that is whole at every moment.
 
     The states of dropout are among them. Keras's own `BackupAndRestore` writes the
     number to a second file, so that a kill between the two repeats an epoch, and leaves those states out; its
-    `EarlyStopping` forgets the best epoch when a fit goes on.
+    `EarlyStopping` forgets the best epoch when a fit resumes.
     """
 
     def __init__(self, folder: Path, patience: int) -> None:
@@ -217,7 +217,7 @@ class _Backup(keras.callbacks.Callback):
         self._best_loss, self.best_epoch = np.inf, 0
 
     def restore(self, network: keras.Model) -> int:
-        """Epochs that the kept state has behind it."""
+        """The epochs that were completed when the state was kept."""
         network.optimizer.build(network.trainable_variables)
         if not self._state.exists():
             return 0
@@ -229,7 +229,7 @@ class _Backup(keras.callbacks.Callback):
             return int(kept["epochs"])
 
     def waits_no_longer(self, done: int) -> bool:
-        """Whether the last `patience` of the epochs brought nothing."""
+        """Whether the last `patience` epochs brought no improvement."""
         return bool(self._patience) and done - self.best_epoch >= self._patience
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -267,14 +267,14 @@ def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.
 
 
 def _held_out(labels: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
-    """Which photos say when to stop; none of fewer than two groups, and none whose class would have no other."""
+    """Which photos decide when to stop; none of fewer than two groups, and none whose class would have no other."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups[groups >= 0]))
     held = np.isin(groups, shuffled[: min(max(len(shuffled) // SPARED, 1), len(shuffled) - 1)])
     return held & np.isin(labels, labels[~held])
 
 
 def _unvaried(feed: Feed, some: Ints, batch: int, devices: int) -> tf.data.Dataset | None:
-    """Batches of these photos as they are, pixels float32; None of none.
+    """Batches of these photos as they are, pixels float32; None without photos.
 
     Several devices need as many photos each, so the first ones are shown once more where some are missing.
     """

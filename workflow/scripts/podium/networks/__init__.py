@@ -136,7 +136,7 @@ def _check_members(path: Path) -> None:
     except zipfile.BadZipFile:
         raise BadInput(f"{path}: not a model in a .keras file") from None
     if sorted(each.filename for each in members) != sorted(MEMBERS):
-        raise BadInput(f"{path}: a model's file holds {', '.join(sorted(MEMBERS))} and nothing else")
+        raise BadInput(f"{path}: a model's file contains {', '.join(sorted(MEMBERS))} and nothing else")
     if sum(each.file_size for each in members) > path.stat().st_size:
         raise BadInput(f"{path}: its members are compressed, which Keras does not do: write it again with Keras")
 
