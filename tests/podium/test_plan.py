@@ -573,7 +573,7 @@ BEHIND: dict[str, Callable[[dict[str, Any]], object]] = {
     "seeds": lambda c: c["defaults"]["train"].update(seeds=[1]),
     "views to predict": lambda c: c["defaults"]["predict"].update(views=["plain"]),
     "the deal of the folds": lambda c: c["split"].update(seed=1),
-    "precision": lambda c: c["device"].update(precision="bfloat16"),
+    "precision": lambda c: c["device"].update(precision="float16"),
     "another network": lambda c: c["experiments"]["cnn"]["train"].update(network="mlp"),
 }
 
