@@ -125,6 +125,12 @@ def test_settings_that_touch_nothing_rerun_nothing(finished: tuple[Path, str]) -
         (project / CONFIG).write_text(before)
 
 
+def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    again = ("index={shards: 1}", "defaults={folds: 2, train: {head: {penalties: [30, 10, 3, 1]}, cnn: {width: 8}}}")
+    assert scheduled(project, *ARCHIVE, *again) == set()
+
+
 CODE = {
     "scores.py": HEADS | FIGURES,  # the log loss chooses the heads' penalties
     "yardsticks.py": FIGURES,

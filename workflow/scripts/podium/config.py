@@ -17,6 +17,7 @@ from podium.settings import (
     check_complete,
     defaults,
     holds,
+    in_order,
     instead,
     merge,
     read,
@@ -43,6 +44,7 @@ class Config:
         self._layers = {**{_short(path): read(path) for path in files}, COMMAND_LINE: said}
         config = merge(config, said)
         check(config, "config", self._place)
+        config = in_order(config)
         check_complete(config["device"], "device", f"{CONFIG}: device")
         for name in set(config["ensembles"]) & set(config["experiments"]):
             raise ConfigError(f"{self._at('ensembles', name)}: there is an experiment of this name; rename one of them")

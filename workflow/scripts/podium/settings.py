@@ -56,6 +56,16 @@ def merge(below: Settings, above: Settings) -> Settings:
     return merged
 
 
+def in_order(settings: Any) -> Any:
+    """The same with the keys of each mapping in alphabetical order.
+
+    Snakemake compares params with their order, and moves keys that the command line gives to the front.
+    """
+    if not isinstance(settings, dict):
+        return settings
+    return {key: in_order(settings[key]) for key in sorted(settings, key=str)}
+
+
 def typed(value: Any) -> Any:
     """Texts in a mapping or a list, parsed as YAML: Snakemake turns `--config a={b: 1}` into `{"b": "1"}`."""
     if isinstance(value, dict):
