@@ -89,7 +89,7 @@ def test_what_is_no_whole_tfrecord_file_ends_in_one_line(tmp_path: Path) -> None
     for file, message in [
         (broken, "record 1 is damaged"),
         (cut, "not a complete gzip file"),
-        (other, "record 0 is damaged"),
+        (other, "record 0 is damaged, or this is not a TFRecord file"),
         (tmp_path / "gone", "no such file"),
     ]:
         command = [sys.executable, ROOT / "workflow/scripts/describe.py", file]

@@ -186,7 +186,7 @@ def test_damaged_files_other_records_and_names_that_fit_no_file_are_named(tmp_pa
     assert refused(tmp_path, {"train": bytes(broken)}) == "train: record 1 is damaged"
     assert refused(tmp_path, {"train": data[:-1]}) == "train: record 1 is damaged"
     assert refused(tmp_path, {"train": data}, id="id") == "train#1: the id 'same' occurs twice"
-    none = "tfrecord.train: no file in the archive matches '*.tfrec'"
+    none = "tfrecord.train: no file in the archive matches '*.tfrec' (there are: test, train)"
     assert refused(tmp_path, {"train": data}, train="*.tfrec") == none
 
     import tensorflow as tf

@@ -22,6 +22,7 @@ LARGEST = 16 << 30
 # a thousandth, the limit of deflate. A member of up to ALWAYS bytes does no harm.
 RATIO, ALWAYS = 200, 256 << 20
 PIECE = 1 << 20
+SHOWN = 5  # names in a message
 # Methods that zipfile expands only as far as requested; a few bytes of bzip2 become gigabytes, whatever their header.
 EXPANDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 CONTINUED = (b"x", b"g", b"X", tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
@@ -42,6 +43,11 @@ class Archive:
     def names(self) -> list[str]:
         return sorted(self._members)
 
+    def said(self) -> str:
+        """The first names, for a message that one is not there."""
+        there = self.names()
+        return f"there are: {', '.join(there[:SHOWN])}{', …' * (len(there) > SHOWN)}"
+
     def __contains__(self, name: str) -> bool:
         return self._known(name) in self._members
 
@@ -58,8 +64,7 @@ class Archive:
     def unpacked(self, name: str) -> bytes:
         """The bytes of a member, expanded if it is a gzip file; raises BadInput if it is missing or incomplete."""
         if name not in self:
-            there = self.names()
-            raise BadInput(f"{name}: not in the archive (there are: {', '.join(there[:5])}{', …' * (len(there) > 5)})")
+            raise BadInput(f"{name}: not in the archive ({self.said()})")
         data, expanded = self.read(name), io.BytesIO()
         if not data.startswith(GZIP):
             return data

@@ -61,7 +61,8 @@ def frames(file: BufferedIOBase, name: str) -> Iterator[bytes]:
         length = struct.unpack("<Q", head[:8])[0] if len(head) == 12 and _masked_crc(head[:8]) == head[8:] else None
         data = file.read(length) if length is not None and length <= LONGEST else b""
         if len(data) != length or file.read(4) != _masked_crc(data):
-            raise BadInput(f"{name}: record {number} is damaged")
+            other = "" if number else ", or this is not a TFRecord file"
+            raise BadInput(f"{name}: record {number} is damaged{other}")
         yield data
         number += 1
 

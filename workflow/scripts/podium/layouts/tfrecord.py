@@ -116,7 +116,7 @@ def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
     """The photos of one split; their ids are from their records, or their numbers in the split."""
     members = [name for name in archive.names() if fnmatchcase(name, spec[split])]
     if not members:
-        raise BadInput(f"tfrecord.{split}: no file in the archive matches '{spec[split]}'")
+        raise BadInput(f"tfrecord.{split}: no file in the archive matches '{spec[split]}' ({archive.said()})")
     found, ids, groups, first = [], list[str](), list[str](), 0
     for member in members:
         labels = []
