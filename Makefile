@@ -41,7 +41,7 @@ lint: setup ## style, types, and Snakemake's own checks
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
 
-bench: setup ## measure times, memory and scores in about an hour and a half; benchmarks/README.md says how to read it
+bench: setup ## measure times, memory and scores in about an hour and a half; benchmarks/README.md explains it
 	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS)
 
 lock: setup ## renew requirements.lock and requirements-gpu.lock from pyproject.toml

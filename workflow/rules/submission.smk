@@ -136,7 +136,7 @@ rule export:
 
 
 rule robustness:
-    """Score one experiment on photos that are spoilt more and more."""
+    """Score one experiment on increasingly corrupted photos."""
     input:
         models=plan.models,
         parts=plan.judging,
