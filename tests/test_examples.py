@@ -128,7 +128,7 @@ def run(project: Path, name: str, words: list[str]) -> None:
         snakemake(project, *words[1:behind], f"{name}.yaml", *words[behind:])
 
 
-LONG = ("noisy-flowers", "picnic-entry", "three-approaches")
+LONG = ("noisy-flowers", "picnic-entry", "progressive-resizing", "three-approaches")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in EXAMPLES])

@@ -72,7 +72,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("network", ["cnn", "finetune"])
+@pytest.mark.parametrize("network", ["cnn", pytest.param("finetune", marks=pytest.mark.slow)])
 def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part: Path, tmp_path: Path) -> None:
     """Also at the weights of a fit that measures nothing: photos that are left out decide nothing."""
     rows, options, out = np.arange(COUNT), OPTIONS[network], tmp_path / "fit.npz"
