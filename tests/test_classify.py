@@ -80,7 +80,7 @@ def test_no_photo_is_lost_silently_and_files_come_sorted_and_once(
     assert lost[LABELS].isna().all(axis=None)
     assert found.loc[found["class"] != "", LABELS].notna().all(axis=None)
     assert [each for each in caplog.messages if "te201.jpg cannot be read: the file is empty" in each]
-    assert [each for each in caplog.messages if "1 files below" in each and "notes.txt" in each]
+    assert [each for each in caplog.messages if "not named like photos" in each and "notes.txt" in each]
 
 
 def test_by_hand_it_says_where_the_table_is_and_nothing_of_tensorflow(

@@ -80,7 +80,9 @@ def test_the_mistakes_are_listed_the_surest_first(tmp_path: Path) -> None:
 
 def test_predictions_without_a_mistake_give_an_empty_list(tmp_path: Path) -> None:
     scores, _, mistakes, _ = evaluated(tmp_path, {"train": 1, "validation": 1})
-    assert scores["validation"]["accuracy"] == {"value": 1, "low": 1, "high": 1}
+    low = scores["validation"]["accuracy"].pop("low")
+    assert scores["validation"]["accuracy"] == {"value": 1, "high": 1}
+    assert 0.8 < low < 1  # so few photos are not proof of a model without mistakes
     assert mistakes.empty
 
 

@@ -240,8 +240,13 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
             "ch0.jpg,chelsea\nch0.jpg,coffee\n",
             "train.csv: line 3: 'ch0.jpg' has two labels, 'chelsea' in line 2 and 'coffee'",
         ),
-        ("train.csv", "file,label", "file,kind", "train.csv: no column 'label' (there are: file, kind)"),
-        ("test.csv", "file", "photo", "test.csv: no column 'file' (there are: photo)"),
+        (
+            "train.csv",
+            "file,label",
+            "file,kind",
+            "train.csv: no column 'label', which tables.train.label names (there are: f",
+        ),
+        ("test.csv", "file", "photo", "test.csv: no column 'file', which tables.test.id names (there are: photo)"),
         ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,", "train.csv: line 2: the label is empty"),
         ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
         (
@@ -415,6 +420,23 @@ def test_labels_that_may_mean_another_task_or_one_class_are_named(
     assert all(each.startswith(f"WARNING: {message}") for each in said)
 
 
+def test_a_column_of_ids_in_the_place_of_labels_gives_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warned(tmp_path, caplog, [f"img_{number:x}" for number in range(40)])
+    assert "WARNING: 'price' has 40 different labels in 40 rows, too few of each to learn from" in caplog.text
+    warned(tmp_path, caplog, [f"breed {number % 20}" for number in range(40)])
+    assert "too few of each" not in caplog.text
+
+
+def test_a_wrong_folder_is_answered_by_where_the_file_is(tmp_path: Path) -> None:
+    tables = {**TABLES, "train": TABLES["train"] | {"image": "photos/{file}"}}
+    with pytest.raises(
+        BadInput, match=r"'photos/ch0\.jpg' is not in the archive, but 'train/ch0\.jpg' is: correct the"
+    ):
+        listed(tmp_path, MEMBERS, layout={"tables": tables})
+
+
 def test_labels_of_class_folders_are_looked_at_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folders(tmp_path, shop({"Tea": 4, "tea": 4, "milk": 4}))
     assert "classes of their own: 'Tea' (4 photos) and 'tea' (4 photos)" in caplog.text
@@ -556,7 +578,7 @@ def test_photos_of_one_name_and_copies_belong_together_and_chains_join(tmp_path:
 
 def test_an_unknown_column_of_groups_is_named(tmp_path: Path) -> None:
     tables = TABLES | {"validation": TABLES["validation"] | {"group": "patient"}}
-    with pytest.raises(BadInput, match=r"validation\.csv: no column 'patient' \(there are: file, label\)"):
+    with pytest.raises(BadInput, match=r"no column 'patient', which tables\.validation\.group names \(there are: f"):
         listed(tmp_path, MEMBERS, layout={"tables": tables})
 
 

@@ -84,6 +84,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(folder: Path, tmp_path: Pat
     for model, seen, picture, message in [
         ("mlp.keras", "photo.jpg", "a.png", "contains no convolution to draw"),
         ("none.keras", "photo.jpg", "a.png", "no such file"),
+        (".", "photo.jpg", "a.png", "a folder; name a fit's model.keras"),
         ("cnn.keras", "cnn.keras", "a.png", "not an image"),
         ("cnn.keras", "photo.jpg", "a.txt", "not the name of an image file"),
     ]:

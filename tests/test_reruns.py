@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -123,6 +124,21 @@ def test_settings_that_touch_nothing_rerun_nothing(finished: tuple[Path, str]) -
         assert scheduled(project) == set()
     finally:
         (project / CONFIG).write_text(before)
+
+
+def test_another_order_of_a_competition_s_keys_reruns_nothing(finished: tuple[Path, str]) -> None:
+    path = finished[0] / "config/competitions/pets.yaml"
+    before = path.read_text()
+
+    def turned(settings: Any) -> Any:
+        return {key: turned(settings[key]) for key in reversed(settings)} if isinstance(settings, dict) else settings
+
+    try:
+        path.write_text(yaml.safe_dump(turned(yaml.safe_load(before)), sort_keys=False))
+        assert path.read_text() != before
+        assert scheduled(finished[0], *ARCHIVE) == set()
+    finally:
+        path.write_text(before)
 
 
 def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, str]) -> None:

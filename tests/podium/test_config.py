@@ -274,7 +274,19 @@ def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(p
     assert plan().folds(job()) == "data/pets/folds3.csv"
     assert plan(run=["linear"]).targets[0] == "results/pets/linear/submission.csv"
     changed = {"defaults": {**PLANNED["defaults"], "folds": 4}}
-    assert plan(**changed).folds(job()) == "data/pets/folds4.csv"
+    assert plan(run=["linear"], **changed).folds(job()) == "data/pets/folds4.csv"
+
+
+@pytest.mark.usefixtures("project")
+def test_a_default_of_the_command_line_that_all_experiments_override_is_answered_by_what_to_write() -> None:
+    defaults = {**PLANNED["defaults"], "size": 192}
+    with pytest.raises(ConfigError) as refused:
+        plan(run=["quick"], defaults=defaults)
+    said = "podium: --config: defaults.size: no effect, since 'quick' sets 224 itself: write "
+    assert str(refused.value) == f"{said}--config 'experiments={{quick: {{size: 192}}}}'"
+    defaults["train"] = {**PLANNED["defaults"]["train"], "network": "cnn"}
+    size = plan(run=["cnn"], defaults=defaults)
+    assert size.settings("train", job(experiment="cnn"))["options"]["size"] == 192
 
 
 PICNIC = {"sample": "sample.tsv", "zip": {"file": "{day:%d-%m-%y}_{attempt}.tsv", "attempts": 3}}

@@ -88,6 +88,18 @@ def test_the_interval_covers_the_value_and_narrows_with_more_photos(metric: str,
     assert 2.5 < (few["high"] - few["low"]) / (many["high"] - many["low"]) < 7
 
 
+@pytest.mark.parametrize("photos, a_group", [(60, 1), (60, 3)])
+def test_no_mistake_among_a_few_photos_is_no_proof_of_none(photos: int, a_group: int) -> None:
+    truth, groups = np.arange(photos) % 3, np.arange(photos) // a_group
+    found = score(truth, np.eye(3, dtype=np.float32)[truth], groups)
+    count, z = photos / a_group, 1.959964
+    for metric in ("accuracy", "macro_f1"):
+        assert found[metric]["value"] == found[metric]["high"] == 1
+        assert found[metric]["low"] == pytest.approx(count / (count + z**2), abs=1e-6)
+    none = score(truth, np.eye(3, dtype=np.float32)[(truth + 1) % 3], groups)
+    assert none["accuracy"]["high"] == pytest.approx(z**2 / (count + z**2), abs=1e-6)
+
+
 def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
     figure = scored(*made(0, 2000, 5))["accuracy"]
     half = 1.96 * np.sqrt(figure["value"] * (1 - figure["value"]) / 2000)

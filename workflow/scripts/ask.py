@@ -60,7 +60,7 @@ def _asked(
     else:
         table = archive_table(archive, tables["test"]["path"])
         called, column, label = table.name, tables["test"]["id"], tables["train"]["label"]
-        lines = zip(table.column(column), table.lines, strict=True)
+        lines = zip(table.column(column, "tables.test.id"), table.lines, strict=True)
         test = {key: f"{table.name}: line {line}" for key, line in lines}
         form = table.delimiter, table.newline, table.encoding
     if sample:

@@ -81,8 +81,8 @@ def _listed(photos: list[Path]) -> Iterator[Path]:
         files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith("."))
         yield from (each for each in files if each.suffix.lower() in images.SUFFIXES)
         if others := [each for each in files if each.suffix.lower() not in images.SUFFIXES]:
-            said = "%d files below %s are left out because their suffix is not a photo's; the first is %s"
-            log.warning(said, len(others), path, others[0])
+            said = "files below %s that are not named like photos are left out: %s%s"
+            log.warning(said, path, others[0].relative_to(path), f" and {len(others) - 1} more" if others[1:] else "")
 
 
 def _model(model: Path, photos: Photos, saved_model: str | None) -> tuple[list[str], Floats]:

@@ -22,6 +22,7 @@ from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)
 FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # at least so many numbers, each with fewer photos, are hardly classes
+PHOTOS_A_CLASS = 1.5  # on average; with fewer there is nothing to learn
 MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # separators of lists of labels; the others occur in names too
 FEWEST_LISTS, RECURRING = 3, 0.9  # RECURRING: the share of the parts of such lists that occur in other labels too
 SHOWN = 5  # pairs of labels in a warning
@@ -88,6 +89,11 @@ def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
             column,
             next(label for label, _ in counts.most_common() if mark in label),
         )
+    elif len(counts) >= FEWEST_NUMBERS and len(labels) < PHOTOS_A_CLASS * len(counts):
+        said = (
+            "WARNING: %s has %d different labels in %d rows, too few of each to learn from: is it the column of labels?"
+        )
+        log.warning(said, column, len(counts), len(labels))
     alike: dict[str, list[str]] = {}
     for label in sorted(counts):
         alike.setdefault(" ".join(label.split()).casefold(), []).append(f"'{label}' ({counts[label]} photos)")

@@ -26,9 +26,9 @@ def look(model: Path, photo: Path, picture: Path, saved_model: str | None = None
     BadInput if a file is missing, the photo cannot be read, the model has no convolution, or it is built on a
     SavedModel that is not named.
     """
-    for path in (model, photo):
+    for path, what in ((model, "a fit's model.keras"), (photo, "a photo")):
         if not path.is_file():
-            raise BadInput(f"{path}: no such file")
+            raise BadInput(f"{path}: {'a folder' if path.is_dir() else 'no such file'}; name {what}")
     if picture.suffix.lower() not in Image.registered_extensions():
         raise BadInput(f"{picture}: not the name of an image file; give it a suffix such as .png")
     try:

@@ -28,10 +28,11 @@ class Table(NamedTuple):
     newline: str
     encoding: str
 
-    def column(self, name: str) -> list[str]:
-        """The cells of a column; raises BadInput, naming the table and its columns, if it is missing."""
+    def column(self, name: str, key: str = "") -> list[str]:
+        """The cells of a column, which `key` of the config names; raises BadInput with the columns if it is missing."""
         if name not in self.header:
-            raise BadInput(f"{self.name}: no column '{name}' (there are: {', '.join(self.header)})")
+            named = f", which {key} names" if key else ""
+            raise BadInput(f"{self.name}: no column '{name}'{named} (there are: {', '.join(self.header)})")
         return [row[self.header.index(name)] for row in self.rows]
 
 

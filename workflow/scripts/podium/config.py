@@ -8,6 +8,8 @@ from datetime import date
 from functools import cache, partial, reduce
 from pathlib import Path
 
+import yaml
+
 from podium.backbones import FAMILIES, refusal
 from podium.settings import (
     COMMAND_LINE,
@@ -19,6 +21,7 @@ from podium.settings import (
     holds,
     in_order,
     instead,
+    leaves,
     merge,
     read,
     typed,
@@ -84,7 +87,7 @@ class Config:
         if not path.is_file():
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
             raise ConfigError(f"{self._at('competition')}: no file {path}{instead(competition, known)}")
-        check(facts := read(path), "competition", str(path))
+        check(facts := in_order(read(path)), "competition", str(path))
         _check_submission(f"{path}: submission", facts.get("submission", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
@@ -116,6 +119,20 @@ class Config:
         if self.has_validation(competition):
             return "validation"
         return "train" if settings["folds"] or settings["held_out"] else "test"
+
+    def check_defaults(self, competition: str, run: list[str]) -> None:
+        """Raises ConfigError for a default of `--config` without effect, since all experiments of `run` override it."""
+        names = [member for name in run for member in self.ensembles.get(name, [name])]
+        for keys, value in leaves(self._layers[COMMAND_LINE].get("defaults", {})):
+            merged = {name: dict(leaves(self.merged(competition, name))).get(keys) for name in names}
+            if value not in merged.values() and all(holds(self.experiments[name], *keys) for name in names):
+                name = names[0]
+                own = reduce(lambda below, key: {key: below}, reversed((name, *keys)), value)
+                write = yaml.safe_dump(own, default_flow_style=True, width=1000).strip()
+                raise ConfigError(
+                    f"{COMMAND_LINE}: defaults.{'.'.join(keys)}: no effect, since '{name}' sets {merged[name]} itself: "
+                    f"write --config 'experiments={write}'"
+                )
 
     def check_experiment(self, competition: str, name: str) -> None:
         """Raises ConfigError unless this is an experiment, or an ensemble whose members have the same yardstick."""

@@ -5,7 +5,7 @@ All of the config is checked when the plan is made, before any job runs.
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from podium.backbones import FAMILIES, WITHOUT_A_FILE
 from podium.config import COMPETITIONS, DATA_BLOCKS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.fingerprint import fingerprint
 from podium.history import Scored, plain, read
-from podium.settings import ConfigError, Settings, instead
+from podium.settings import ConfigError, Settings, instead, leaves
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side, and share them
@@ -44,6 +44,7 @@ class Plan:
                     f"{self._config.fact_at(self._competition, 'run')}: no experiment '{name}'{instead(name, known)}"
                 )
             self._config.check_experiment(self._competition, name)
+        self._config.check_defaults(self._competition, facts["run"])
         results, submission = f"results/{self._competition}", self._config.submission(self._competition)
         self.targets = [f"{results}/{name}/{submission}" for name in facts["run"]]
         fitted = [name for name in facts["run"] if name not in self._config.ensembles]
@@ -317,13 +318,9 @@ class Plan:
 
     def keys(self, competition: str, name: str) -> list[str]:
         """The dotted names of what the config says of a competition and of one experiment, if it is one."""
-
-        def names(settings: Settings) -> Iterator[str]:
-            for key, value in settings.items():
-                yield from (f"{key}.{below}" for below in names(value)) if isinstance(value, dict) else [key]
-
         own = self.behind(competition, name) if name in [*self._config.experiments, *self._config.ensembles] else {}
-        return sorted(names({**self._config.facts(competition), **own, "device": self._config.device}), key=len)
+        known = {**self._config.facts(competition), **own, "device": self._config.device}
+        return sorted((".".join(map(str, keys)) for keys, _ in leaves(known)), key=len)
 
     def _leaderboard(self, competition: str) -> Settings:
         facts, known = self._config.facts(competition), [*self._config.experiments, *self._config.ensembles]

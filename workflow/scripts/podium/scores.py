@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
 METRICS = ("accuracy", "macro_f1", "log_loss")
@@ -23,7 +24,9 @@ def score(
     `truth` int [n] are class numbers, -1 for a label that the model cannot know (always wrong);
     `probabilities` float [n, classes]; `groups` int [n]. Macro F1 is the mean over the classes that occur in the
     truth or among the predictions, as in scikit-learn. Intervals: Efron and Tibshirani, 1993, chapter 13. Photos of one
-    group are similar, so whole groups are drawn, as many as there are: Davison and Hinkley, 1997, section 3.8.
+    group are similar, so whole groups are drawn, as many as there are: Davison and Hinkley, 1997, section 3.8. Where no
+    photo, or each, is wrong all resamples agree, so accuracy and macro F1 then have Wilson's interval of as many trials
+    as there are groups: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
     predicted = probabilities.argmax(1)
     losses = log_losses(truth, probabilities)
@@ -38,6 +41,9 @@ def score(
         )
     low, high = np.quantile(replicates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     values = point_scores(truth, probabilities)
+    if values["accuracy"] in (0, 1):
+        count = len(np.unique(groups))
+        low[:2], high[:2] = binomtest(round(values["accuracy"] * count), count).proportion_ci(CONFIDENCE, "wilson")
     return {
         "photos": len(truth),
         **{

@@ -1,7 +1,7 @@
 """Reads YAML settings, merges them, and checks them against the schemas. No TensorFlow."""
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -73,6 +73,15 @@ def typed(value: Any) -> Any:
     if isinstance(value, list):
         return [typed(each) for each in value]
     return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+def leaves(settings: Settings) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The path of keys to each value that is not a mapping, and the value."""
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from (((key, *below), each) for below, each in leaves(value))
+        else:
+            yield (key,), value
 
 
 def holds(settings: Any, *keys: Any) -> bool:

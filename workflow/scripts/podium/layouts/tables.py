@@ -47,9 +47,11 @@ def _check_labels(listed: pd.DataFrame) -> None:
 
 def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], strict: bool) -> pd.DataFrame:
     """The rows of one table, each checked; repeated rows count once."""
-    ids = table.column(spec["id"])
-    labels = table.column(spec["label"]) if "label" in spec else [""] * len(ids)
-    groups = table.column(spec["group"]) if "group" in spec else [""] * len(ids)
+    ids = table.column(spec["id"], f"tables.{split}.id")
+    labels, groups = (
+        table.column(spec[key], f"tables.{split}.{key}") if key in spec else [""] * len(ids)
+        for key in ("label", "group")
+    )
     files = _files(archive, table, spec["image"], strict)
     there = [file in archive for file in files]
     rows: list[list[str]] = []
@@ -102,7 +104,9 @@ def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[
 def _named(table: Table, template: str) -> list[str]:
     """The template for each row, with the row's cells in place of the column names in braces."""
     pieces = re.split(r"{(.*?)}", template)  # text and column names in turn
-    columns = [table.column(piece) if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)]
+    columns = [
+        table.column(piece, "`image`") if place % 2 else [piece] * len(table.rows) for place, piece in enumerate(pieces)
+    ]
     return [member_name("".join(cells)) for cells in zip(*columns, strict=True)]
 
 
@@ -117,7 +121,7 @@ def _photos(archive: Archive) -> dict[str, list[str]]:
 
 
 def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> str:
-    """The template to write if only suffixes are wrong, else the file that differs in its suffix; empty if none."""
+    """The template to write if only suffixes are wrong, else a file of another suffix or folder; empty if none."""
     photos, template = _photos(archive), spec["image"]
     suffix = posixpath.splitext(template)[1]
     for base in dict.fromkeys([template, template if "}" in suffix else template.removesuffix(suffix)]):
@@ -127,8 +131,12 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
         if all(fitting) and (len(endings) == 1 or "" not in endings):
             ending = endings.pop() if len(endings) == 1 else ANY
             return f", but '{fitting[row][0]}' is: write image: \"{base}{ending}\""
-    like = photos.get(posixpath.splitext(_named(table, template)[row])[0])
-    return f", but '{like[0]}' is (`strict: false` sets such rows aside)" if like else ""
+    name = _named(table, template)[row]
+    if like := photos.get(posixpath.splitext(name)[0]):
+        return f", but '{like[0]}' is (`strict: false` sets such rows aside)"
+    last = posixpath.basename(name)
+    elsewhere = [each for each in archive.names() if posixpath.basename(each) == last]
+    return f", but '{elsewhere[0]}' is: correct the folder in `image`" if elsewhere else ""
 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
