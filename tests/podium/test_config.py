@@ -211,6 +211,14 @@ def test_a_wrong_competition_is_refused_in_one_line(project: Path, facts: dict[s
 FOLDERS = {"folders": {"path": "", "holdout": 0.2, "seed": 0}}
 
 
+def test_a_template_that_names_no_column_is_refused(project: Path) -> None:
+    tables = {**TABLES, "test": {**TABLES["test"], "image": "test/file.jpg"}}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": tables, "archive": "pets.zip"}))
+    said = r"pets\.yaml: tables\.test\.image: 'test/file\.jpg' is one file for all rows; name a column in braces, such"
+    with pytest.raises(ConfigError, match=said + r' as "\{file\}"'):
+        plan()
+
+
 def test_a_sample_counts_in_every_layout(project: Path) -> None:
     facts = {"archive": "pets.zip", **FOLDERS, "submission": {"sample": "sample.tsv", "ids": "test"}}
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))

@@ -3,6 +3,7 @@
 Only this module, `plan` and `summary` use the config.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cache, partial, reduce
@@ -89,6 +90,7 @@ class Config:
             raise ConfigError(f"{self._at('competition')}: no file {path}{instead(competition, known)}")
         check(facts := in_order(read(path)), "competition", str(path))
         _check_submission(f"{path}: submission", facts.get("submission", {}))
+        _check_images(f"{path}: tables", facts.get("tables", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
@@ -248,6 +250,14 @@ def _check_submission(where: str, said: Settings) -> None:
     for key, (wanted, there) in needs.items():
         if key in said and not there:
             raise ConfigError(f"{where}.{key}: has no effect without `{wanted}`")
+
+
+def _check_images(where: str, tables: Settings) -> None:
+    """Raises ConfigError for a template of image files that is the same for all rows."""
+    for split, table in tables.items():
+        if not re.search("{.+?}", table["image"]):
+            wanted = f'a column in braces, such as "{{{table["id"]}}}"'
+            raise ConfigError(f"{where}.{split}.image: '{table['image']}' is one file for all rows; name {wanted}")
 
 
 def _has_no_digest(archive: str | None) -> bool:
