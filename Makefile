@@ -1,13 +1,13 @@
 # `make` sets everything up and runs the built-in competition; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-# What the benchmark runs beside the digits, where it is there: the grocery hackathon's zip, and the IDX files of
-# fashion-mnist, which Debian's package dataset-fashion-mnist puts there.
+# What the benchmark runs besides the digits, if it exists: the grocery hackathon's zip, and the IDX files of
+# fashion-mnist, where Debian's package dataset-fashion-mnist installs them.
 GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
 FASHION ?= /usr/share/datasets/fashion-mnist
 FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
-# 1 installs what TensorFlow needs to compute on an NVIDIA GPU too, once and for all; 0 removes it again.
+# 1 also installs what TensorFlow needs to compute on an NVIDIA GPU, and is remembered; 0 removes it again.
 GPU := $(if $(wildcard .venv/ready-gpu),1,0)
 KIND := $(if $(filter 1,$(GPU)),-gpu,$(if $(filter 0,$(GPU)),,$(error GPU is 1 or 0, not $(GPU))))
 UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml --extra dev
@@ -17,7 +17,7 @@ UV_COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-emit
 run: setup ## set up, then run the built-in competition `digits` from images to submission
 	@$(BIN)/snakemake --cores all
 
-setup: .venv/ready$(KIND) ## create .venv with the exact versions of requirements.lock; with GPU=1 for NVIDIA GPUs too
+setup: .venv/ready$(KIND) ## create .venv with the exact versions of requirements.lock; GPU=1 adds NVIDIA's libraries
 
 .venv/ready$(KIND): requirements$(KIND).lock
 	@$(PYTHON) -c 'import sys; sys.exit("Podium needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -31,24 +31,24 @@ setup: .venv/ready$(KIND) ## create .venv with the exact versions of requirement
 test: setup ## set up, then run the tests
 	@$(BIN)/python -m pytest
 
-test-slow: setup ## the rest of them: more families of networks and larger examples
+test-slow: setup ## set up, then run the slow tests: more families of networks and larger examples
 	@$(BIN)/python -m pytest -m slow
 
-lint: setup ## style, types, and Snakemake's own checks
+lint: setup ## set up, then check style and types, and run Snakemake's own checks
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/snakefmt --check Snakefile workflow/rules
 	@$(BIN)/mypy
 	@$(BIN)/snakemake --lint
 
-bench: setup ## measure times, memory and scores in about an hour and a half; benchmarks/README.md explains it
+bench: setup ## measure times, memory and scores in about an hour and a half; see benchmarks/README.md
 	@$(BIN)/python benchmarks/bench.py --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS)
 
-lock: setup ## renew requirements.lock and requirements-gpu.lock from pyproject.toml
+lock: setup ## update requirements.lock and requirements-gpu.lock from pyproject.toml
 	@$(BIN)/$(UV_COMPILE) --output-file requirements.lock
 	@$(BIN)/$(UV_COMPILE) --extra gpu --constraint requirements.lock --no-annotate --output-file requirements-gpu.lock
 
-clean: ## remove what the rules made; .venv stays
+clean: ## remove everything that the rules made; .venv remains
 	@rm -rf data results logs .snakemake
 
 help: ## list these targets

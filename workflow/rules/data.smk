@@ -1,5 +1,5 @@
-# From the archive to pixels and embeddings. Everything here depends on the competition alone, so all
-# experiments share it:
+# From the archive to pixels and embeddings. Everything here depends only on the competition, so all experiments
+# share it:
 #
 #   archive -> download -> index -> pack -> preprocess -> embed
 #                            |--> split
@@ -7,11 +7,11 @@
 
 
 rule download:
-    """Bring the archive here, checked, as one zip file."""
+    """Fetch the archive, check it, and store it as one zip file."""
     input:
         lambda w: plan.archive_file(w.competition),
     output:
-        # `update`: a download that fails leaves the archive that was there.
+        # `update`: if a download fails, the previous archive is kept.
         source=update("data/{competition}/source.zip"),
     log:
         "logs/{competition}/download.log",
@@ -46,7 +46,7 @@ rule index:
 
 
 rule split:
-    """Deal the training photos into folds: seeded, stratified, copies together."""
+    """Divide the training photos into folds: seeded, stratified, whole groups at a time."""
     input:
         index="data/{competition}/index.csv",
     output:
@@ -63,7 +63,7 @@ rule split:
 
 
 rule ask:
-    """Read what a submission has to look like, before anything is trained."""
+    """Read what a submission must look like, before anything is trained."""
     input:
         source="data/{competition}/source.zip",
         index="data/{competition}/index.csv",
@@ -72,7 +72,7 @@ rule ask:
         asked="data/{competition}/asked.json",
     log:
         "logs/{competition}/ask.log",
-    priority: 1  # a sample or a form that does not fit is seen before hours of training
+    priority: 1  # a sample or a form that does not fit is found before hours of training
     conda:
         "../envs/podium.yaml"
     params:

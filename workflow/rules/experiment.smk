@@ -1,14 +1,14 @@
-# One experiment: a model for each fit, and predictions for every photo that its model has not seen. A fit is a seed
-# and the fold it leaves out, or `all`. An ensemble blends the predictions of experiments and looks like one of them.
+# One experiment: a model for each fit, and predictions for the photos that its model has not seen. A fit is a seed and
+# the fold that it leaves out, or `all`. An ensemble blends the predictions of experiments and is treated like one.
 #
 #   pixels or embeddings, folds -> train -> predict -> pool --> calibrate -> finish
 #                                    members' predictions -> blend --^
 #
-# `finish` makes each fit's model.keras, which is calibrated, from its fitted.keras.
+# `finish` makes each fit's calibrated model.keras from its fitted.keras.
 
 
 rule train:
-    """Fit one network, on all training photos or leaving one fold out."""
+    """Train one network, on all training photos or without one fold."""
     input:
         plan.weights,
         parts=lambda w: plan.photos("train", w),
@@ -61,7 +61,7 @@ rule predict:
 
 
 rule pool:
-    """Join the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
+    """Combine the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
     input:
         fits=plan.fits,
         index="data/{competition}/index.csv",
@@ -123,7 +123,7 @@ rule calibrate:
 
 
 rule finish:
-    """Put what calibration found into one fit's model."""
+    """Add the calibration to one fit's model."""
     input:
         fitted="results/{competition}/{experiment}/{fit}/fitted.keras",
         calibration="results/{competition}/{experiment}/calibration.json",

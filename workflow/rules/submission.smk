@@ -1,4 +1,4 @@
-# What a competitor hands in and reads: the submission, its estimated score, and the comparison.
+# What a competitor hands in and reads: the submission, its estimated score, and the leaderboard.
 #
 #   predictions -> evaluate -> leaderboard
 #                    `-> submit -> upload
@@ -9,11 +9,11 @@
 #
 #   train, calibrate -> robustness
 #
-# `upload`, `export` and `robustness` run only when they are asked for.
+# `upload`, `export` and `robustness` run only on request.
 
 
 rule evaluate:
-    """Score one experiment's predictions on photos that its models were not fitted on."""
+    """Score one experiment's predictions on photos that its models were not trained on."""
     input:
         predictions="results/{competition}/{experiment}/predictions.csv",
         fits=plan.fits,
@@ -22,7 +22,7 @@ rule evaluate:
         scores="results/{competition}/{experiment}/scores.json",
         classes="results/{competition}/{experiment}/classes.csv",
         mistakes="results/{competition}/{experiment}/mistakes.csv",
-        # `update`: it keeps what was scored before.
+        # `update`: earlier scores are kept.
         scored=update("results/{competition}/{experiment}/scored.jsonl"),
     log:
         "logs/{competition}/{experiment}/evaluate.log",
@@ -57,11 +57,11 @@ rule submit:
 
 
 rule upload:
-    """Send the submission to Kaggle, but for one that is there already, and fetch what became of it."""
+    """Send the submission to Kaggle, unless it was sent before, and fetch its status and score."""
     input:
         submission=plan.to_send,
     output:
-        # `update`: where Kaggle cannot be asked, what is known stays.
+        # `update`: if Kaggle cannot be reached, what is known is kept.
         sent=update("results/{competition}/{experiment}/sent.csv"),
     log:
         "logs/{competition}/{experiment}/upload.log",
@@ -70,7 +70,7 @@ rule upload:
     params:
         settings=lambda w: plan.settings("upload", w),
         code=plan.code("upload"),
-        # Never the same, so that it is asked again: scores come later.
+        # Different each time, so that Kaggle is asked again: scores come later.
         asked=time.time_ns(),
     script:
         "../scripts/upload.py"
@@ -83,7 +83,7 @@ rule send:
 
 
 rule leaderboard:
-    """Compare the experiments that `run:` names, and what else was scored and still fits its settings."""
+    """Compare the experiments that `run:` names, and others whose scores fit their current settings."""
     input:
         scored=plan.scored,
     output:
@@ -101,7 +101,7 @@ rule leaderboard:
 
 
 rule curves:
-    """Draw how the fits of one experiment went."""
+    """Draw the learning curves of one experiment's fits."""
     input:
         histories=plan.histories,
     output:
@@ -118,7 +118,7 @@ rule curves:
 
 
 rule export:
-    """Bring one fit's model into the forms that others load: weights, and a SavedModel to serve."""
+    """Convert one fit's model into forms that other programs load: weights, and a SavedModel to serve."""
     input:
         model="results/{competition}/{experiment}/{fit}/model.keras",
     output:
