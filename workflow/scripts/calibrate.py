@@ -144,7 +144,7 @@ def _why(judged: str, temperature: float, figures: dict[str, dict[str, float]]) 
     if error["after"] > error["before"]:
         said += (
             "; kept although the calibration error rose: the temperature is chosen by log loss, which counts every "
-            "probability, where the error counts that of the likeliest class alone"
+            "probability, where the error counts that of the most likely class only"
         )
     return said
 
