@@ -78,8 +78,8 @@ def fit(
     """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups.
 
     Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
-    `val_loss` and `val_accuracy`: of the photos that are held out to decide when to stop, or else of those that the feed
-    leaves out, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
+    `val_loss` and `val_accuracy`: of the photos held out to decide when to stop, or else of those that the feed leaves
+    out, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed resumes there and ends with the same weights.
