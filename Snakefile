@@ -6,8 +6,8 @@ import time
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from podium.plan import Plan
-from podium.summary import Once, last_words
+from podium.plan.plan import Plan
+from podium.plan.summary import Once, last_words
 
 
 configfile: "config/config.yaml"

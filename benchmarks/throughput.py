@@ -24,7 +24,8 @@ def measure(backbone: str, policy: str, frozen: int, rounds: int) -> dict[str, f
     import tensorflow as tf
 
     sys.path.insert(0, str(Path(__file__).parents[1] / "workflow/scripts"))
-    from podium import backbones, depthwise
+    from podium import backbones
+    from podium.networks import depthwise
 
     batch = tf.constant(np.random.default_rng(0).uniform(0, 255, (BATCH, SIDE, SIDE, 3)).astype("float32"))
     truth = tf.one_hot(np.arange(BATCH) % CLASSES, CLASSES)

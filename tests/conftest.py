@@ -20,7 +20,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from podium.plan import Plan
+from podium.plan.plan import Plan
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared/data"

@@ -13,8 +13,9 @@ from conftest import GROCERY, LISTING, PICNIC, ROOT, TABLES, photo, write_zip
 
 from ask import ask
 from index import index
-from podium.archive import Archive
-from podium.competition import Form, Sample, archive_table, parse_table, read_asked
+from podium.archives.delimited import archive_table, parse_table
+from podium.archives.opening import Archive
+from podium.predictions.submission import Form, Sample, read_asked
 from podium.step import BadInput
 from podium.tables import Predictions, classes, read_csv, write_csv
 from submit import submit

@@ -9,9 +9,9 @@ import pytest
 from sklearn.metrics import log_loss
 
 from blend import _greedy, blend
-from podium.scores import log_losses
+from podium.predictions.scores import log_losses
+from podium.predictions.yardsticks import judge
 from podium.tables import Predictions, write_csv
-from podium.yardsticks import judge
 
 LABELS = ["NA", "a,b", "c"]
 NAMES = ["first", "second", "third"]

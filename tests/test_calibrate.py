@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from calibrate import calibrate
-from podium.scores import calibration_error, log_losses
+from podium.predictions.scores import calibration_error, log_losses
+from podium.predictions.temperature import scaled
+from podium.predictions.yardsticks import judge
 from podium.tables import Predictions, mean, write_csv
-from podium.temperature import scaled
-from podium.yardsticks import judge
 
 LABELS = ["NA", "a,b", "c", "d"]
 

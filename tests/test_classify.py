@@ -12,9 +12,9 @@ import pytest
 from conftest import RESULTS, ROOT, SUBJECTS, competition
 
 from classify import classify
+from podium.predictions.temperature import scaled
 from podium.step import BadInput
 from podium.tables import Predictions
-from podium.temperature import scaled
 
 TEST = {Path(name).name: data for name, data in competition().items() if name.startswith("test/")}
 LABELS = sorted(SUBJECTS)

@@ -10,7 +10,7 @@ from conftest import ROOT, SUBJECTS, photo, table, write_tfrecord
 from PIL import Image
 
 from describe import describe
-from podium import images, records
+from podium.photos import images, records
 from podium.step import BadInput
 
 PHOTOS = [photo(SUBJECTS[number % 4], number, 40) for number in range(11)]

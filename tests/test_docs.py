@@ -11,9 +11,9 @@ import pytest
 import yaml
 from conftest import PLANNED, ROOT, TABLES, competition, copy_project, snakemake, write_zip
 
-from podium.config import LAYOUTS
-from podium.plan import Plan
-from podium.settings import merge
+from podium.plan.config import LAYOUTS
+from podium.plan.plan import Plan
+from podium.plan.settings import merge
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "config/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCKS = [

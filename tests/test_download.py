@@ -14,8 +14,8 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from download import download
-from podium.archive import Archive
-from podium.competition import archive_table
+from podium.archives.delimited import archive_table
+from podium.archives.opening import Archive
 from podium.step import BadInput
 
 MEMBERS = competition(train=1, test=1, validation=1)
@@ -146,7 +146,7 @@ def test_names_with_backslashes_are_taken_and_said_once(tmp_path: Path, caplog: 
 def test_a_file_too_large_to_be_held_is_refused_before_it_is_read(
     tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podium.archive.LARGEST", 5000)
+    monkeypatch.setattr("podium.archives.opening.LARGEST", 5000)
     (tmp_path / "in").mkdir()
     for name, size in (("in/small", 5000), ("in/large", 5001)):
         (tmp_path / name).write_bytes(bytes(size))

@@ -8,8 +8,9 @@ import pytest
 from conftest import photo
 
 from embed import embed
-from podium import backbones, images, pixels
-from podium.corruptions import corrupt
+from podium import backbones
+from podium.photos import images, pixels
+from podium.photos.corruptions import corrupt
 from podium.tables import write_csv
 
 SIZE, COUNT = 64, 5

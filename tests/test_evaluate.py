@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from evaluate import evaluate
-from podium import history
+from podium.predictions import history
 from podium.tables import Predictions, read_csv, write_csv
 
 LABELS = ["NA", "b,c", "d"]

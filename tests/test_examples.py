@@ -16,9 +16,9 @@ import pytest
 import yaml
 from conftest import ROOT, SUBJECTS, competition, copy_project, photo, snakemake, write_zip
 
-from podium import images
-from podium.config import Config
-from podium.settings import merge
+from podium.photos import images
+from podium.plan.config import Config
+from podium.plan.settings import merge
 
 EXAMPLES = {path.stem: path for path in sorted((ROOT / "config/examples").glob("*.yaml"))}
 SHORT = {"epochs": 2, "batch": 8}

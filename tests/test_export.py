@@ -11,10 +11,11 @@ import pytest
 from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 from PIL import Image
 
-from podium import images, pixels
-from podium.networks import calibrated, cnn, save
+from podium.models.writing import calibrated, save
+from podium.networks import cnn
+from podium.photos import images, pixels
+from podium.predictions.temperature import scaled
 from podium.tables import Predictions, write_csv
-from podium.temperature import scaled
 from predict import predict
 
 SIZE, TEMPERATURE = 24, 2.5

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from finish import finish
-from podium.networks import for_any_size, mlp, save, saved_metadata
-from podium.temperature import scaled
+from podium.models.reading import saved_metadata
+from podium.models.writing import for_any_size, save
+from podium.networks import mlp
+from podium.predictions.temperature import scaled
 
 SIZE, LABELS = 8, ["NA", "a,b", "c"]
 FOUND = {"temperature": 9.0, "test_temperature": 9.0, "model_temperature": 2.5, "fit_temperature": 1.5}

@@ -28,8 +28,8 @@ from conftest import (
 from PIL import Image, ImageOps
 
 from index import index
-from podium import images, records
-from podium.competition import format_table
+from podium.archives.delimited import format_table
+from podium.photos import images, records
 from podium.step import BadInput
 from podium.tables import classes, read_csv
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from leaderboard import leaderboard
-from podium import history
-from podium.scores import METRICS
+from podium.predictions import history
+from podium.predictions.scores import METRICS
 from podium.tables import read_csv
 
 FIGURES = {  # accuracy, macro F1 and log loss on each yardstick

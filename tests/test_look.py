@@ -12,8 +12,9 @@ from conftest import ROOT, encoded, subject
 from PIL import Image
 
 from look import GAP, LINE, SIDE, look
-from podium import images
-from podium.networks import cnn, for_any_size, mlp, save
+from podium.models.writing import for_any_size, save
+from podium.networks import cnn, mlp
+from podium.photos import images
 from podium.step import BadInput
 
 SIZE, WIDTH, FIT = 16, 8, "pad"

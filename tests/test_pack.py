@@ -9,8 +9,8 @@ from PIL import Image
 
 from index import index
 from pack import pack
-from podium import images, records
-from podium.records import Record
+from podium.photos import images, records
+from podium.photos.records import Record
 from podium.tables import read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)

@@ -5,7 +5,7 @@ import pytest
 from conftest import SUBJECTS, encoded, photo
 from PIL import Image
 
-from podium import images, records
+from podium.photos import images, records
 from podium.step import BadInput
 from preprocess import AHEAD, preprocess
 

@@ -11,7 +11,8 @@ from conftest import ROOT, encoded, subject
 from PIL import Image
 
 import recognise as script
-from podium import backbones, images
+from podium import backbones
+from podium.photos import images
 from podium.step import BadInput
 from recognise import recognise
 

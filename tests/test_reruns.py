@@ -148,20 +148,20 @@ def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, s
 
 
 CODE = {
-    "scores.py": HEADS | FIGURES,  # the log loss chooses the heads' penalties
-    "yardsticks.py": FIGURES,
-    "temperature.py": FIGURES,
+    "predictions/scores.py": HEADS | FIGURES,  # the log loss chooses the heads' penalties
+    "predictions/yardsticks.py": FIGURES,
+    "predictions/temperature.py": FIGURES,
     "networks/cnn.py": CNNS,
     "networks/__init__.py": FITS,
     "networks/head.py": HEADS,
-    "training.py": CNNS,
-    "augmentation.py": CNNS,
+    "networks/training.py": CNNS,
+    "networks/augmentation.py": CNNS,
     "device.py": FITS | {"embed"},
     "backbones/efficientnet_lite.py": HEADS | {"embed"},
-    "records.py": FITS | {"pack", "preprocess", "embed"},
-    "images.py": FITS | DATA,
-    "layouts/tables.py": FITS | DATA,
-    "kaggle.py": FITS | DATA | {"download"},
+    "photos/records.py": FITS | {"pack", "preprocess", "embed"},
+    "photos/images.py": FITS | DATA,
+    "archives/layouts/tables.py": FITS | DATA,
+    "archives/kaggle.py": FITS | DATA | {"download"},
 }
 
 
@@ -178,8 +178,9 @@ def test_changed_code_reruns_its_users(finished: tuple[Path, str], module: str, 
 
 
 # What no step of the run imports.
-STRANGERS = ("plan.py", "config.py", "settings.py", "folding.py", "depthwise.py", "networks/finetune.py")
-STRANGERS += ("backbones/keras_applications.py", "backbones/saved_model.py", "layouts/folders.py")
+STRANGERS = ("plan/plan.py", "plan/config.py", "plan/settings.py", "backbones/folding.py", "networks/depthwise.py")
+STRANGERS += ("networks/finetune.py", "backbones/keras_applications.py", "backbones/saved_model.py")
+STRANGERS += ("archives/layouts/folders.py",)
 
 
 def test_comments_everywhere_and_code_that_no_step_imports_rerun_nothing(finished: tuple[Path, str]) -> None:
@@ -255,7 +256,7 @@ def test_an_archive_that_has_been_read_may_go(finished: tuple[Path, str]) -> Non
 
 def test_a_dry_run_ends_with_what_has_changed_and_says_the_table_once(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    module, config = project / PODIUM / "scores.py", project / CONFIG
+    module, config = project / PODIUM / "predictions/scores.py", project / CONFIG
     before = module.read_text(), config.read_text()
     try:
         module.write_text(before[0] + CHANGE)

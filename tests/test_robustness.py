@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from conftest import SUBJECTS, UNVARIED, photo
 
-from podium import corruptions, images, pixels
-from podium.networks import cnn, save
+from podium.models.writing import save
+from podium.networks import cnn
+from podium.photos import corruptions, images, pixels
 from podium.step import BadInput
 from podium.tables import read_csv, write_csv
 from robustness import robustness
@@ -76,7 +77,7 @@ def test_every_level_is_what_photos_stored_spoilt_would_score(folder: Path, spli
     assert list(found.index) == [("none", 0), ("noise", 0.05), ("noise", 3.0), ("brightness", 1.0)]
     assert set(found.yardstick) == {"out_of_fold" if split == "train" else split}
     stored = pixels.Pixels([part])
-    photos = stored.read(range(len(stored)))
+    photos = stored[range(len(stored))]
     assert set(found.photos) == {len(photos)}
     assert found.accuracy["none", 0] == pytest.approx(by_hand(folder, part, split == "train"))
     for level in CORRUPTIONS["noise"]:

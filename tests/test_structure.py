@@ -86,7 +86,7 @@ def test_podium_knows_neither_scripts_nor_config_nor_snakemake(path: Path) -> No
     assert not found & {*STEPS, *BY_HAND}
     assert not {name for name in found if name.split(".")[0] == "snakemake"}
     if path.name not in ("plan.py", "config.py", "summary.py"):
-        assert not {"podium.plan", "podium.config", "podium.settings", "podium.fingerprint"} & found
+        assert not {"podium.plan.plan", "podium.plan.config", "podium.plan.settings", "podium.plan.fingerprint"} & found
         assert "config/" not in ast.unparse(ast.parse(path.read_text())).replace("config/README.md", "")
 
 

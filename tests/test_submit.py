@@ -11,7 +11,7 @@ import pytest
 from conftest import TABLES, write_zip
 
 from ask import ask
-from podium.competition import parse_table
+from podium.archives.delimited import parse_table
 from podium.step import BadInput
 from podium.tables import QUARANTINE_COLUMNS, Predictions, write_csv
 from submit import submit

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from podium.networks import cnn, head, saved_metadata
+from podium.models.reading import saved_metadata
+from podium.networks import cnn, head
 from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict

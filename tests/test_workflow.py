@@ -29,7 +29,7 @@ from conftest import (
     write_zip,
 )
 
-from podium import images
+from podium.photos import images
 from podium.tables import Predictions
 
 CONFIG, COMPETITION = Path("config/config.yaml"), Path("config/competitions/pets.yaml")

@@ -337,7 +337,7 @@ def another_input(folder: Path) -> None:
 
 
 def another_code(folder: Path) -> None:
-    path = folder / "scripts/podium/training.py"
+    path = folder / "scripts/podium/networks/training.py"
     path.write_text(path.read_text() + "\n\nANOTHER = 1\n")
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from podium.archive import Archive
-from podium.competition import Form, Sample, archive_table, check_form, read_sample, write_asked
+from podium.archives.delimited import archive_table
+from podium.archives.opening import Archive
+from podium.predictions.submission import Form, Sample, check_form, read_sample, write_asked
 from podium.step import BadInput, Output, log, run
 from podium.tables import classes, read_csv
 

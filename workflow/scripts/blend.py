@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.scores import charged, given, log_losses
+from podium.predictions.scores import charged, given, log_losses
+from podium.predictions.yardsticks import Yardstick, judge
 from podium.step import Output, log, run
 from podium.tables import Predictions, read_csv, write_csv
-from podium.yardsticks import Yardstick, judge
 
 ROUNDS = 25
 PARTS = 5

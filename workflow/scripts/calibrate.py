@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.scores import calibration_error, log_losses
+from podium.predictions.scores import calibration_error, log_losses
+from podium.predictions.temperature import as_sure, fitted, scaled
+from podium.predictions.yardsticks import Yardstick, judge, yardsticks
 from podium.step import Output, log, run
 from podium.tables import Predictions, mean, read_csv
-from podium.temperature import as_sure, fitted, scaled
-from podium.yardsticks import Yardstick, judge, yardsticks
 
 PARTS = 5
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import images, pixels
-from podium.networks import saved_classes, saved_metadata
+from podium.models.reading import saved_classes, saved_metadata
+from podium.photos import images, pixels
+from podium.predictions.temperature import scaled
 from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
-from podium.temperature import scaled
 
 Floats = NDArray[np.float32]
 
@@ -112,7 +112,7 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[
 
 def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None, temperature: float = 1.0) -> Floats:
     """The probabilities at temperature 1 of a model that is calibrated to `temperature`, averaged over the views."""
-    from podium import training
+    from podium.networks import training
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a graph for each model
     network = training.load(model, saved_model)

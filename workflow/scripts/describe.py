@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from podium import images
-from podium.archive import GZIP
-from podium.layouts.tfrecord import Example
-from podium.records import Feature, frames
+from podium.archives.layouts.tfrecord import Example
+from podium.archives.opening import GZIP
+from podium.photos import images
+from podium.photos.records import Feature, frames
 from podium.step import BadInput
 
 SHOWN = 3  # values of each feature

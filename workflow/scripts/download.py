@@ -8,9 +8,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from podium import archive as archives
-from podium import kaggle
-from podium.competition import format_table
+from podium.archives import kaggle
+from podium.archives import opening as archives
+from podium.archives.delimited import format_table
 from podium.step import BadInput, Output, Progress, log, run
 
 RETRIES = 5

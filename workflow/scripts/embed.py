@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from podium import views as cuts
-from podium.corruptions import corrupt
-from podium.pixels import Pixels
+from podium.photos import views as cuts
+from podium.photos.corruptions import corrupt
+from podium.photos.pixels import Pixels
 from podium.step import BadInput, Output, Progress, log, run
 from podium.tables import part_places, read_csv
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from podium import history
-from podium.scores import METRICS, class_scores, point_scores, score
+from podium.predictions import history
+from podium.predictions.scores import METRICS, class_scores, point_scores, score
+from podium.predictions.yardsticks import yardsticks
 from podium.step import Growing, Output, log, run
 from podium.tables import Predictions, mean, read_csv, write_csv
-from podium.yardsticks import yardsticks
 
 CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
 FEW = 10  # groups; with fewer, a bootstrap is unreliable

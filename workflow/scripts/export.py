@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from podium.networks import load, saved_classes
+from podium.models.reading import load, saved_classes
 from podium.step import Output, log, run
 
 VERSION = "1"  # TensorFlow Serving looks for numbered folders in the folder that it is given

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from podium.networks import calibrated
+from podium.models.writing import calibrated
 from podium.step import Output, log, run
 
 

@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from podium import SPLITS, images, layouts
-from podium.archive import Archive
+from podium import SPLITS
+from podium.archives import layouts
+from podium.archives.opening import Archive
+from podium.photos import images
 from podium.step import BadInput, Output, Progress, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 

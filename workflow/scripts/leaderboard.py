@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from podium import JUDGES
-from podium.history import Scored, differences, read
-from podium.scores import METRICS
+from podium.predictions.history import Scored, differences, read
+from podium.predictions.scores import METRICS
 from podium.step import Output, log, run
 from podium.tables import write_csv
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from podium import images
-from podium.networks import load, saved_metadata
+from podium.models.reading import load, saved_metadata
+from podium.photos import images
 from podium.step import BadInput, without_chatter
 
 SHOWN, SIDE, GAP, LINE = 12, 64, 4, 22  # maps in a row; pixels

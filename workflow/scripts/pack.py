@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from podium import layouts
-from podium import records as tfrecords
-from podium.archive import Archive
+from podium.archives import layouts
+from podium.archives.opening import Archive
+from podium.photos import records as tfrecords
 from podium.step import Output, run
 from podium.tables import part_rows, read_csv
 

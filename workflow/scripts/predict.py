@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from podium.networks import check_classes
+from podium.models.reading import check_classes
 from podium.step import Output, run
 from podium.tables import Predictions, classes, read_csv
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from podium import images
-from podium import pixels as store
-from podium import records as tfrecords
+from podium.photos import images
+from podium.photos import pixels as store
+from podium.photos import records as tfrecords
 from podium.step import Output, Progress, run
 
 AHEAD = 64

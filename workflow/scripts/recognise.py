@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from podium import backbones, images
+from podium import backbones
+from podium.photos import images
 from podium.step import BadInput, without_chatter
 
 # In the order of their WordNet numbers, as in the outputs of all these networks; names from torchvision (BSD license).

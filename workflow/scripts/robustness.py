@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from podium.corruptions import corrupt
-from podium.networks import check_classes
-from podium.pixels import Pixels
-from podium.scores import METRICS, score
+from podium.models.reading import check_classes
+from podium.photos.corruptions import corrupt
+from podium.photos.pixels import Pixels
+from podium.predictions.scores import METRICS, score
+from podium.predictions.temperature import scaled
+from podium.predictions.yardsticks import yardsticks
 from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions, classes, mean, read_csv, write_csv
-from podium.temperature import scaled
-from podium.yardsticks import yardsticks
 
 ENDS = {"": "value", "_low": "low", "_high": "high"}
 
@@ -38,8 +38,8 @@ def robustness(
     `parts` are the pixels of the `split` that is scored. Each model predicts the photos that it was not fitted on: all
     photos of the split, or, of the training photos, the fold at the model's place in `left_out` (-1 for none). Several
     predictions of a photo are averaged, and scaled by the temperature in `calibration`, which was fitted on the
-    uncorrupted photos. `corruptions` gives the levels of each kind defined in `podium.corruptions`. `saved_model` is
-    the folder or handle of the SavedModel that the models are built on, or None. Raises BadInput if no photo of the
+    uncorrupted photos. `corruptions` gives the levels of each kind in `podium.photos.corruptions`. `saved_model`
+    is the folder or handle of the SavedModel that the models are built on, or None. Raises BadInput if no photo of the
     split can judge, or if a model is built on a SavedModel that is not named.
     """
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
@@ -47,7 +47,7 @@ def robustness(
     for model in models:
         check_classes(model, labels, index)
 
-    from podium import training
+    from podium.networks import training
 
     rows = [np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys)) for fold in left_out]
     asked = keys.iloc[np.unique(np.concatenate(rows))]

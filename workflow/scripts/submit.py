@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.archive import open_zip, write_zip
-from podium.competition import Form, check_submission, read_asked
+from podium.archives.opening import open_zip, write_zip
+from podium.predictions.submission import Form, check_submission, read_asked
 from podium.step import BadInput, Output, log, run
 from podium.tables import Predictions
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.networks import save
+from podium.models.writing import save
 from podium.step import Output, Resume, log, run
 from podium.tables import Predictions, classes, mean, read_csv, write_csv
 
@@ -52,7 +52,7 @@ def train(
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then contain their splits after the training photos. Source: Lee, "Pseudo-label", 2013.
     """
-    from podium import events as tensorboard
+    from podium.networks import events as tensorboard
 
     if deterministic:
         from podium import device

@@ -6,8 +6,8 @@ import io
 import time
 from pathlib import Path
 
-from podium import kaggle
-from podium.competition import format_table
+from podium.archives import kaggle
+from podium.archives.delimited import format_table
 from podium.step import BadInput, Output, log, run
 
 PAUSES = (5, 10, 15, 30)  # seconds between queries while the score is pending

@@ -19,8 +19,10 @@ from PIL import Image
 from classify import classify
 from export import export
 from look import look
-from podium import backbones, pixels
-from podium.networks import for_any_size, load, save
+from podium import backbones
+from podium.models.reading import load
+from podium.models.writing import for_any_size, save
+from podium.photos import pixels
 from podium.step import BadInput
 from podium.tables import Predictions, write_csv
 from predict import predict

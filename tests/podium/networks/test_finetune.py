@@ -8,8 +8,10 @@ import pytest
 import yaml
 from conftest import ROOT, SUBJECTS, UNVARIED, photo
 
-from podium import backbones, images, pixels
-from podium.networks import finetune, save
+from podium import backbones
+from podium.models.writing import save
+from podium.networks import finetune
+from podium.photos import images, pixels
 from podium.step import BadInput
 
 SIZE, COUNT, CLASSES = 48, 16, 4
@@ -77,7 +79,7 @@ def test_the_saved_network_gives_the_softmax_of_what_was_trained(part: Path, fit
     with np.load(folder / "state.npz") as kept:
         for number, variable in enumerate(trained.variables):
             variable.assign(kept[f"arr_{number}"])
-    stored = pixels.Pixels([part]).read(ROWS)
+    stored = pixels.Pixels([part])[ROWS]
     logits = trained(stored.astype(np.float32), training=False).numpy().astype(float)
     powers = np.exp(logits - logits.max(1, keepdims=True))
     np.testing.assert_allclose(model(stored).numpy(), powers / powers.sum(1, keepdims=True), atol=1e-5)
@@ -118,7 +120,7 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     before = backbones.build("saved_model", str(tmp_path / "hub"), policy="float32").get_weights()
     assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
     save(model, list("abcd"), tmp_path / "model.keras")
-    stored = pixels.Pixels([part]).read(ROWS)
+    stored = pixels.Pixels([part])[ROWS]
     found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub"))
     np.testing.assert_allclose(found, model(stored), atol=1e-4)
 

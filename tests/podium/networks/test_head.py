@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from podium.networks import head, save
+from podium.models.writing import save
+from podium.networks import head
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
 
-from podium import images, networks, pixels, views
-from podium.networks import calibrated, cnn, finetune, head, mlp, save
+from podium.models.writing import calibrated, for_any_size, save
+from podium.networks import cnn, finetune, head, mlp
+from podium.photos import images, pixels, views
+from podium.predictions.temperature import scaled
 from podium.tables import write_csv
-from podium.temperature import scaled
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
@@ -77,7 +78,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
 
     # The file itself, on pixels, gives what `predict` gave from its own kind of file.
-    stored = pixels.Pixels([parts["cnn"]]).read(ROWS)
+    stored = pixels.Pixels([parts["cnn"]])[ROWS]
     np.testing.assert_allclose(model(stored).numpy(), found, atol=2e-4)
     # Any size, also not square; and the same in a process that knows nothing of Podium.
     tall = np.asarray(images.Image.fromarray(stored[0]).resize((50, 70)))[None]
@@ -104,7 +105,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     save(model, list(SUBJECTS), tmp_path / "model.keras")
     found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
     # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
-    stored = pixels.Pixels([parts["cnn"]]).read(ROWS)
+    stored = pixels.Pixels([parts["cnn"]])[ROWS]
     np.testing.assert_allclose(model.predict(stored, verbose=0), found, atol=1e-4)
 
 
@@ -114,7 +115,7 @@ def test_the_model_makes_squares_as_preprocess_does(fit: str, sides: tuple[int, 
     import keras
 
     inputs = keras.Input((SIZE, SIZE, 3))
-    model = networks.for_any_size(keras.Model(inputs, keras.layers.Identity()(inputs)), SIZE, fit)
+    model = for_any_size(keras.Model(inputs, keras.layers.Identity()(inputs)), SIZE, fit)
     whole = subject("chelsea").resize(sides)
     seen, data = model(np.asarray(whole)[None]).numpy()[0].astype(float), encoded(whole, "PNG")
     # Where a bar begins the model resamples it with the photo.
@@ -128,14 +129,14 @@ FIT = """
 import sys, numpy
 from pathlib import Path
 from types import ModuleType
-from podium import networks
+from podium.models.writing import save
 from podium.networks import cnn, finetune, mlp
 seed, part, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 rows, one_hot = numpy.arange(32), numpy.eye(4, dtype=numpy.float32)
 for name, options in OPTIONS.items():
     fit = {"cnn": cnn, "finetune": finetune, "mlp": mlp}[name].fit
     model, _ = fit([part], rows, one_hot[rows % 4], rows, seed=seed, resume=folder / name, **options)
-    networks.save(model, list("abcd"), folder / f"{name}.keras")
+    save(model, list("abcd"), folder / f"{name}.keras")
 """
 
 
@@ -167,5 +168,5 @@ def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
         np.mean(list(found.values()), axis=0),
         atol=1e-6,
     )
-    flipped = model(np.ascontiguousarray(pixels.Pixels([parts["cnn"]]).read(ROWS)[:, :, ::-1])).numpy()
+    flipped = model(np.ascontiguousarray(pixels.Pixels([parts["cnn"]])[ROWS][:, :, ::-1])).numpy()
     np.testing.assert_allclose(found["flip"], flipped, atol=1e-3)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from podium.backbones import pixels
-from podium.folding import fold
+from podium.backbones.folding import fold
 from podium.step import BadInput
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import scratch, training
+from podium.networks import scratch, training
 
 SMALL, WIDEST = 8, 3  # the side at which there is enough of halving; the channels double so often
 

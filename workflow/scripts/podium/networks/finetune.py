@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import backbones, depthwise, device, training
-from podium.augmentation import Augmentation, Strengths
-from podium.networks import for_any_size
-from podium.pixels import Pixels
+from podium import backbones, device
+from podium.models.writing import for_any_size
+from podium.networks import depthwise, training
+from podium.networks.augmentation import Augmentation, Strengths
+from podium.photos.pixels import Pixels
 from podium.step import BadInput
 
 CLIP = 1.0  # the most that the gradient of one weight tensor may measure

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import backbones
-from podium.networks import for_any_size
+from podium.models.writing import for_any_size
 from podium.step import BadInput, log
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _each(parts: list[Path], view: str) -> Iterator[Floats]:
 
 def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[float], seed: int) -> pd.DataFrame:
     """The log loss of each penalty on photos that it was not fitted on, the strongest first."""
-    from podium.scores import log_losses
+    from podium.predictions.scores import log_losses
 
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
     inner = np.isin(groups, shuffled[: len(shuffled) // INNER_SHARE])

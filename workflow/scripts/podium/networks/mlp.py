@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import scratch, training
+from podium.networks import scratch, training
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

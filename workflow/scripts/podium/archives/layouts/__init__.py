@@ -1,0 +1,74 @@
+"""How an archive is laid out: one file for each layout, named as in the competition file. No TensorFlow.
+
+Each file has `photos`, which lists the archive's photos as a table with the columns LISTED, and `reader`, which gives a
+listed photo's encoded bytes by its `file`. If a member contains many photos, a `file` is the member and a number in it.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+import pandas as pd
+
+from podium.archives.opening import Archive
+from podium.step import BadInput
+
+LISTED = ["id", "file", "label", "split", "reason", "group"]
+MARK = "#"  # between a member and a number in it
+
+
+def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFrame:
+    """All photos as a table with the columns LISTED, split by split.
+
+    `reason` states why a file cannot be read, and is empty if it can be. `group` names what a photo shares with others
+    (a patient, a burst), and is empty if it shares nothing. `layout` is the one key of the competition file that
+    describes how the archive is laid out, with its value. Raises BadInput, naming table, member or row, if the archive
+    is laid out differently.
+    """
+    ((name, spec),) = layout.items()
+    return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, **checks)
+
+
+def reader(archive: Archive, layout: dict[str, Any]) -> Callable[[str], bytes]:
+    """A function that gives a photo's encoded bytes by its `file`; it is thread-safe and may raise BadInput."""
+    ((name, spec),) = layout.items()
+    return importlib.import_module(f"podium.archives.layouts.{name}").reader(archive, spec)
+
+
+def numbered(opened: Callable[[str], Callable[[int], bytes]]) -> Callable[[str], bytes]:
+    """A reader of members that contain many photos: `opened` gives a member's photos by their number.
+
+    Photos are read in the index's order, so a member is opened once; two are kept open for the change from one to the
+    next.
+    """
+    lock, kept = Lock(), lru_cache(2)(opened)
+
+    def read(file: str) -> bytes:
+        member, _, number = file.rpartition(MARK)
+        with lock:
+            photo = kept(member)
+        return photo(int(number))
+
+    return read
+
+
+def listed(split: str, member: str, labels: list[str], first: int) -> pd.DataFrame:
+    """The photos of one member; their ids are their numbers in the split, counted from `first`."""
+    ids = [str(first + number) for number in range(len(labels))]
+    files = [f"{member}{MARK}{number}" for number in range(len(labels))]
+    return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
+
+
+def class_names(numbers: Iterable[int], classes: list[str] | None, member: str) -> list[str]:
+    """The labels of class numbers: the classes' names, or the numbers if the competition file names no classes."""
+    labels = []
+    for place, number in enumerate(numbers):
+        if classes and not 0 <= number < len(classes):
+            known = f"0 to {len(classes) - 1}"
+            raise BadInput(
+                f"{member}: label {number} of photo {place} is not one of the {len(classes)} `classes`, {known}"
+            )
+        labels.append(classes[number] if classes else str(number))
+    return labels

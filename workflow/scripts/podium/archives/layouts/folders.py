@@ -1,0 +1,27 @@
+"""A folder of photos for each class."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from podium.archives.layouts import LISTED
+from podium.archives.opening import Archive
+from podium.step import BadInput
+
+
+def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
+    """Every file in a folder below `path`, labelled with that folder's name."""
+    path = spec["path"]
+    root = f"{path.strip('/')}/" if path.strip("/.") else ""
+    inside = [name for name in archive.names() if name.startswith(root) and "/" in name.removeprefix(root)]
+    if not inside:
+        raise BadInput(f"folders.path: the archive has no folder of photos below '{root}'")
+    rows = [
+        [name.removeprefix(root), name, name.removeprefix(root).partition("/")[0], "train", "", ""] for name in inside
+    ]
+    return pd.DataFrame(rows, columns=LISTED)
+
+
+def reader(archive: Archive, _: dict[str, Any]) -> Callable[[str], bytes]:
+    return archive.read

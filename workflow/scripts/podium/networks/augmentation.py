@@ -1,0 +1,154 @@
+"""Photos varied anew in each epoch, for all networks that train on pixels. Needs TensorFlow."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from podium.networks.training import Feed
+from podium.photos import views
+from podium.photos.corruptions import corrupt
+from podium.photos.pixels import Pixels
+from podium.step import BadInput
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Strengths(NamedTuple):
+    """How much photos are varied; none of it with `area` (1, 1), `aspect` 1, no `corruptions` and 0 elsewhere.
+
+    `area`, `aspect`, `shift` and `flip` are those of `views.crops`; `rotation` is the most share of a full turn.
+    Contrast and brightness change by up to `light`, each colour by up to `colour`. `mixup` and `cutmix` are
+    parameters of beta distributions. Each photo is spoilt by one of `corruptions`, drawn anew each time; `plain`
+    among them leaves it as it is.
+    """
+
+    area: tuple[float, float]
+    aspect: float
+    shift: float
+    rotation: float
+    flip: bool
+    light: float
+    colour: float
+    mixup: float
+    cutmix: float
+    corruptions: list[str]
+
+
+class Augmentation:
+    """Random-resized crops, turned, mirrored and in another light and colour, now and then mixed with each other.
+
+    Sources: Szegedy et al., "Going deeper with convolutions", 2015 (crops); Zhang et al., "mixup", 2018;
+    Yun et al., "CutMix", 2019. A whole batch is mixed with itself in reverse order by one draw.
+    """
+
+    def __init__(
+        self,
+        photos: Pixels,
+        rows: Ints,
+        targets: Floats,
+        sizes: list[int],
+        epochs: int,
+        strengths: Strengths,
+        left_out: tuple[Ints, Floats] | None = None,
+    ) -> None:
+        """These rows of the photos, with targets float32 [n, classes]; each of the sides `sizes` for as many epochs.
+
+        `left_out` are rows and targets of more photos, numbered behind these, which are not to be trained on. Raises
+        BadInput where there are fewer photos.
+        """
+        more, theirs = left_out or (rows[:0], targets[:0])
+        self._photos, self._left_out = photos, len(more)
+        self._rows, self._targets = np.concatenate([rows, more]), np.concatenate([targets, theirs])
+        if self._rows.max() >= len(photos):
+            raise BadInput(f"parts: {len(photos)} photos are too few; those to measure stand behind those to train on")
+        self._sizes, self._epochs, self._strengths = sizes, epochs, strengths
+        self._mixes = [(kind, getattr(strengths, kind)) for kind in ("mixup", "cutmix") if getattr(strengths, kind)]
+
+    def feed(self) -> Feed:
+        types = (tf.uint8, tf.int32, *[tf.float32] * 5)
+        return Feed(self.draw, types, self.prepare, self.plain, self._left_out, self.work)
+
+    def work(self, epoch: int) -> float:
+        """The pixels of a photo in this epoch."""
+        return float(self._side(epoch) ** 2)
+
+    def _side(self, epoch: int) -> int:
+        return self._sizes[epoch * len(self._sizes) // self._epochs]
+
+    def plain(self, some: Ints) -> tuple[NDArray[np.uint8], Floats]:
+        """The photos numbered `some` as they are stored, and their targets."""
+        return self._photos[self._rows[some]], self._targets[some]
+
+    def draw(self, some: Ints, random: np.random.Generator, epoch: int) -> tuple[Any, ...]:
+        """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, targets."""
+        strengths, count = self._strengths, len(some)
+        side = self._side(epoch)
+        boxes = views.crops(random, count, strengths.area, strengths.aspect, strengths.flip, strengths.shift)
+        turns = random.uniform(-strengths.rotation, strengths.rotation, count)
+        contrast = random.uniform(1 - strengths.light, 1 + strengths.light, (count, 1))
+        brightness = random.uniform(1 - strengths.light, 1 + strengths.light, (count, 1))
+        colours = brightness * random.uniform(1 - strengths.colour, 1 + strengths.colour, (count, 3))
+        gains = np.concatenate([contrast, colours], 1).astype(np.float32)
+        mixed = self._mix(random)
+        pixels, targets = self.plain(some)
+        return (
+            self._spoilt(pixels, random),
+            np.int32(side),
+            views.transforms(boxes, turns, self._photos.size, side),
+            gains,
+            *mixed,
+            targets,
+        )
+
+    def prepare(
+        self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The batch, float32 [n, side, side, 3] in 0..255, and its targets, of what was drawn."""
+        cut = tf.raw_ops.ImageProjectiveTransformV3(
+            # As floats, since the operation rounds whole numbers down, and takes longer for it.
+            images=tf.cast(tf.ensure_shape(pixels, [None, None, None, 3]), tf.float32),
+            transforms=transforms,
+            output_shape=tf.stack([side, side]),
+            interpolation="BILINEAR",
+            fill_mode="REFLECT",
+            fill_value=0.0,
+        )
+        contrast, colours = tf.split(tf.reshape(gains, [-1, 1, 1, 4]), [1, 3], 3)
+        mean = tf.reduce_mean(cut, [1, 2], keepdims=True)
+        cut = tf.clip_by_value(cut * (contrast * colours) + mean * (colours - contrast * colours), 0, 255)
+        targets = tf.ensure_shape(targets, [None, self._targets.shape[1]])
+        if self._mixes:
+            mixed = share * _inside(region, side)
+            cut += (tf.reverse(cut, [0]) - cut) * mixed
+            targets += (tf.reverse(targets, [0]) - targets) * tf.reduce_mean(mixed)
+        return tf.ensure_shape(cut, [None, *[self._sizes[0] if len({*self._sizes}) == 1 else None] * 2, 3]), targets
+
+    def _spoilt(self, pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+        if not (kinds := self._strengths.corruptions):
+            return pixels
+        drawn, seeds = random.integers(len(kinds), size=len(pixels)), random.integers(2**31, size=len(pixels))
+        return np.concatenate(
+            [corrupt(kinds[kind], pixels[at : at + 1], seeds[at : at + 1]) for at, kind in enumerate(drawn)]
+        )
+
+    def _mix(self, random: np.random.Generator) -> tuple[Floats, np.float32]:
+        """Which region of a batch takes how much of the other photo."""
+        if not self._mixes:
+            return np.zeros(4, np.float32), np.float32(0)
+        kind, alpha = self._mixes[random.integers(len(self._mixes))]
+        share = random.beta(alpha, alpha)
+        if kind == "mixup":
+            return np.array([0, 0, 1, 1], np.float32), np.float32(min(share, 1 - share))
+        side = np.sqrt(share)
+        top, left = random.uniform(0, 1 - side, 2)
+        return np.array([top, left, top + side, left + side], np.float32), np.float32(1)
+
+
+def _inside(region: tf.Tensor, side: tf.Tensor) -> tf.Tensor:
+    """1 where a pixel's centre lies in the region, else 0: float32 [side, side, 1]."""
+    at = (tf.range(tf.cast(side, tf.float32)) + 0.5) / tf.cast(side, tf.float32)
+    rows, columns = (tf.cast((at >= region[axis]) & (at < region[axis + 2]), tf.float32) for axis in range(2))
+    return (rows[:, None] * columns[None])[..., None]

@@ -1,0 +1,1 @@
+"""Photos on their way from encoded bytes to pixels: decoding, TFRecord files, pixels on disk, views. No TensorFlow."""
