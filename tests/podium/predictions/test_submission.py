@@ -132,7 +132,7 @@ def test_forms_that_fit_are_taken() -> None:
 )
 def test_a_submission_that_is_not_what_the_sample_asks_is_refused_by_line(text: str, message: str) -> None:
     sample = read_sample(parsed("file,label\na.jpg,x\nb.jpg,x\nc.jpg,x\n", "sample.csv"), "file", TEST, "test.csv")
-    check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, ["x", "y"], LABELS)
+    check_submission("submission.csv", b"file,label\na.jpg,x\nb.jpg,x\nc.jpg,y\n", sample, TASK, ["x", "y"], LABELS)
     with pytest.raises(BadInput, match=re.escape(f"submission.csv: {message}")):
         check_submission("submission.csv", text.encode(), sample, TASK, ["x", "y"], LABELS)
 
