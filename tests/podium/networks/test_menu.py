@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, copy_project, edit, jobs
+from conftest import ROOT, copy_project, edit, jobs, snakemake
 
 from podium.networks import NETWORKS
 
@@ -30,9 +30,8 @@ def contents(project: Path) -> dict[Path, bytes]:
     return {path.relative_to(project): path.read_bytes() for path in project.rglob("*") if path.is_file()}
 
 
-def test_adding_a_network_takes_its_file_its_line_its_settings_and_its_defaults(tmp_path: Path) -> None:
-    project = copy_project(tmp_path)
-    before = contents(project)
+def add_a_network(project: Path) -> None:
+    """`perceptron`, a smaller `mlp`, and an experiment that trains it."""
     folder = project / FOLDER
     shutil.copy(folder / "mlp.py", folder / "perceptron.py")
     lines = (folder / "__init__.py").read_text()
@@ -44,16 +43,30 @@ def test_adding_a_network_takes_its_file_its_line_its_settings_and_its_defaults(
         networks["perceptron"] = networks["mlp"]
 
     def defaults(config: dict) -> None:
-        config["defaults"]["train"]["perceptron"] = {**config["defaults"]["train"]["mlp"], "layers": [8]}
+        config["defaults"]["train"]["perceptron"] = {**config["defaults"]["train"]["mlp"], "epochs": 2, "layers": [8]}
         config["experiments"]["small"] = {"folds": 2, "train": {"network": "perceptron"}}
 
     edit(project / "workflow/schemas/experiment.yaml", settings)
     edit(project / "config/config.yaml", defaults)
+
+
+def test_adding_a_network_takes_its_file_its_line_its_settings_and_its_defaults(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    before = contents(project)
+    add_a_network(project)
     after = contents(project)
-    touched = {str(path) for path in after if after[path] != before.get(path)}
     files = {f"{FOLDER}/__init__.py", f"{FOLDER}/perceptron.py"}
-    assert touched == {*files, "workflow/schemas/experiment.yaml", "config/config.yaml"}
+    files |= {"workflow/schemas/experiment.yaml", "config/config.yaml"}
+    assert {str(path) for path in after if after[path] != before.get(path)} == files
     planned = jobs(project, "results/digits/small/submission.csv")
     for rule in ("train", "predict"):
         assert {each["fit"] for name, each in planned if name == rule} == {"seed0-fold0", "seed0-fold1"}
     assert "embed" not in {name for name, _ in planned}
+
+
+@pytest.mark.slow
+def test_a_network_that_was_added_trains_and_hands_in(tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    add_a_network(project)
+    snakemake(project, "--cores", "all", "results/digits/small/submission.csv")
+    assert (project / "results/digits/small/submission.csv").exists()
