@@ -327,3 +327,24 @@ def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: A
 def job(**wildcards: str) -> SimpleNamespace:
     usual = {"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", "part": "train-0"}
     return SimpleNamespace(**{**usual, **wildcards})
+
+
+def without_validation(project: Path) -> None:
+    tables = {split: table for split, table in TABLES.items() if split != "validation"}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": tables, "archive": "pets.zip"}))
+
+
+def with_folds(count: int, *seeds: int) -> Callable[[dict[str, Any]], object]:
+    def change(config: dict[str, Any]) -> None:
+        config["experiments"]["linear"]["folds"] = count
+        config["defaults"]["train"]["seeds"] = list(seeds) or [0]
+
+    return change
+
+
+def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
+    return lambda config: config.update(run=["mix"], ensembles={"mix": list(members), "other.one": ["linear", "cnn"]})
+
+
+def embeddings(*files: str) -> list[str]:
+    return [f"data/pets/224px/efficientnet_lite0/{file}.npz" for file in files]

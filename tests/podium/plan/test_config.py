@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import PLANNED, ROOT, TABLES, job, pets, plan
+from conftest import PLANNED, TABLES, job, pets, plan
 
-from podium.plan.config import LAYOUTS
 from podium.plan.plan import Plan
 from podium.plan.settings import ConfigError
 
@@ -265,13 +264,6 @@ def test_a_wrong_layout_is_refused_in_one_line(project: Path, facts: dict[str, A
     with pytest.raises(ConfigError) as refused:
         plan()
     assert str(refused.value) == f"podium: config/competitions/pets.yaml: {message}"
-
-
-def test_every_layout_is_a_file_and_can_be_chosen() -> None:
-    files = {path.stem for path in (ROOT / "workflow/scripts/podium/archives/layouts").glob("*.py")}
-    assert files == {"__init__", *LAYOUTS}
-    schema = yaml.safe_load((ROOT / "workflow/schemas/competition.yaml").read_text())
-    assert [each["required"] for each in schema["oneOf"]] == [[name] for name in LAYOUTS]
 
 
 def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""A small residual convolutional network, trained from scratch on the pixels."""
+"""A small residual convolutional network, trained from scratch on the pixels. Needs TensorFlow."""
 
 import math
 from functools import partial

@@ -1,4 +1,4 @@
-"""A pretrained backbone trained further on the pixels, with a new head."""
+"""A pretrained backbone trained further on the pixels, with a new head. Needs TensorFlow."""
 
 import re
 from functools import partial

@@ -1,4 +1,7 @@
-"""A multilayer perceptron, trained from scratch on the pixels: what to beat with anything that knows of images."""
+"""A multilayer perceptron, trained from scratch on the pixels: what to beat with anything that knows of images.
+
+Needs TensorFlow.
+"""
 
 from functools import partial
 from typing import Any

@@ -1,17 +1,18 @@
-"""The checked config: the facts of each competition and the complete settings of each experiment. No TensorFlow.
-
-Only this module, `plan` and `summary` use the config.
-"""
+"""The checked config: the facts of each competition and the complete settings of each experiment. No TensorFlow."""
 
 import re
 from collections.abc import Iterable
 from datetime import date
-from functools import cache, partial, reduce
+from functools import cache, cached_property, partial, reduce
 from pathlib import Path
 
 import yaml
 
-from podium.backbones import FAMILIES, refusal
+from podium import machine
+from podium.archives.layouts import LAYOUTS
+from podium.backbones import refusal
+from podium.backbones.families import BACKBONES
+from podium.networks import NETWORKS
 from podium.plan.settings import (
     COMMAND_LINE,
     ConfigError,
@@ -31,8 +32,6 @@ from podium.tasks import TASKS
 
 CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
-LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
-EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
 DATA_BLOCKS = ("index", "split", "preprocess")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
 HANDED_IN = ("team", "day", "attempt")  # what the name of a submission's zip consists of
@@ -61,6 +60,17 @@ class Config:
         self.device: Settings = config["device"]
         self.ensembles: dict[str, list[str]] = config["ensembles"]
         self.experiments: Settings = config["experiments"]
+
+    @property
+    def names(self) -> list[str]:
+        """Those of all experiments and ensembles."""
+        return [*self.experiments, *self.ensembles]
+
+    @cached_property
+    def precision(self) -> str:
+        """What networks compute in. Steps are told it in so many words, so that results of two kinds never mix."""
+        named: str = self.device["precision"]
+        return machine.fastest() if named == "auto" else named
 
     def _place(self, *keys: str, below: str = CONFIG) -> str:
         """The file that a setting comes from, or the command line; `below` if neither sets it."""
@@ -118,8 +128,12 @@ class Config:
 
     def has_validation(self, competition: str) -> bool:
         """Whether there are labelled validation photos."""
+        return any("validation" in spec for spec in self.layout(competition).values())
+
+    def layout(self, competition: str) -> Settings:
+        """How the archive is laid out: the name of the layout and its settings."""
         facts = self.facts(competition)
-        return any("validation" in facts[name] for name in LAYOUTS if facts[name])
+        return {name: facts[name] for name in LAYOUTS if facts[name]}
 
     def judging_split(self, competition: str, settings: Settings) -> str:
         """The split whose photos judge an experiment with these settings; `test` if there are no others."""
@@ -160,12 +174,11 @@ class Config:
     def experiment(self, competition: str, name: str) -> Settings:
         """The complete settings of one experiment."""
         if name not in self.experiments:
-            known = [*self.experiments, *self.ensembles]
-            raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
+            raise ConfigError(f"no experiment '{name}'{instead(name, self.names)}")
         settings, at = self.merged(competition, name), partial(self.setting_at, competition, name)
         check_complete(settings, "experiment", f"{CONFIG}: experiments.{name} (over defaults)")
-        if (backbone := settings["backbone"]) not in FAMILIES:
-            raise ConfigError(f"{at('backbone')}: no backbone '{backbone}'{instead(backbone, FAMILIES)}")
+        if (backbone := settings["backbone"]) not in BACKBONES:
+            raise ConfigError(f"{at('backbone')}: no backbone '{backbone}'{instead(backbone, BACKBONES)}")
         if wrong := refusal(backbone, settings["weights"]):
             raise ConfigError(f"{at('weights')}: {wrong}")
         if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
@@ -187,8 +200,9 @@ class Config:
     def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
         """Raises ConfigError unless each teacher leaves out the same photos as the pupil and has no teachers itself."""
         where, known = self.setting_at(competition, name, "train", "teachers"), self.experiments
-        if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
-            raise ConfigError(f"{where}: the network {settings['train']['network']} cannot have teachers")
+        network = settings["train"]["network"]
+        if settings["train"]["teachers"] and NETWORKS[network].reads == "embeddings":
+            raise ConfigError(f"{where}: the network {network} cannot have teachers")
         for teacher in settings["train"]["teachers"]:
             if teacher not in known:
                 raise ConfigError(f"{where}: no experiment '{teacher}'{instead(teacher, known)}")
@@ -206,8 +220,7 @@ class Config:
 
     def _may_have_test_labels(self, competition: str) -> bool:
         """Whether the competition's file allows test labels; whether TFRecord files have them is known on reading."""
-        facts = self.facts(competition)
-        return not facts["tables"] and not (facts["idx"] and "labels" not in facts["idx"]["test"])
+        return all(LAYOUTS[name].may_label_test(spec) for name, spec in self.layout(competition).items())
 
     def teachers(self, competition: str, names: list[str]) -> dict[str, list[str]]:
         """The teachers of each experiment, or of each ensemble's members, if there are any."""

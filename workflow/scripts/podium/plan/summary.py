@@ -63,7 +63,7 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
         board = f"results/{competition}/leaderboard.csv"
         ranked = _column(board, "experiment") if board in asked else []
         for name in sorted(files, key=lambda name: (ranked.index(name) if name in ranked else len(ranked), name)):
-            if name in plan.config.experiments or name in plan.config.ensembles:
+            if name in plan.config.names:
                 lines.append(_result(plan, competition, name, files[name], made))
         if board in asked:
             lines.append(f"{board}   all figures, with 95 % intervals")

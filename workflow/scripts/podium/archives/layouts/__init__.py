@@ -1,35 +1,28 @@
-"""How an archive is laid out: one file for each layout, named as in the competition file. No TensorFlow.
+"""How an archive is laid out: the menu, and a file for each layout, named as in the competition file. No TensorFlow.
 
-Each file has `photos`, which lists the archive's photos as a table with the columns LISTED, and `reader`, which gives a
-listed photo's encoded bytes by its `file`. If a member contains many photos, a `file` is the member and a number in it.
+A layout's file has `photos`, which lists the archive's photos as a table with the columns LISTED, and `reader`, which
+gives a listed photo's encoded bytes by its `file`. If a member contains many photos, a `file` is the member and a
+number in it.
 """
 
 import importlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import pandas as pd
-
-from podium.archives.opening import Archive
 from podium.step import BadInput
+
+if TYPE_CHECKING:  # so that the plan, which reads the menu, starts without them
+    import pandas as pd
+
+    from podium.archives.opening import Archive
 
 LISTED = ["id", "file", "label", "split", "reason", "group"]
 MARK = "#"  # between a member and a number in it
 
 
-class Labels(Protocol):
-    """How the competition's task reads labels."""
-
-    def read(self, cell: str) -> str:
-        """The label as the index stores it; raises ValueError, which says why not."""
-
-    def names(self, stored: str) -> list[str]:
-        """The names in a stored label."""
-
-
-def photos(archive: Archive, layout: dict[str, Any], labels: Labels, **checks: Any) -> pd.DataFrame:
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
     """All photos as a table with the columns LISTED, split by split.
 
     `reason` states why a file cannot be read, and is empty if it can be. `group` names what a photo shares with others
@@ -41,7 +34,7 @@ def photos(archive: Archive, layout: dict[str, Any], labels: Labels, **checks: A
     return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, labels, **checks)
 
 
-def reader(archive: Archive, layout: dict[str, Any]) -> Callable[[str], bytes]:
+def reader(archive: "Archive", layout: dict[str, Any]) -> Callable[[str], bytes]:
     """A function that gives a photo's encoded bytes by its `file`; it is thread-safe and may raise BadInput."""
     ((name, spec),) = layout.items()
     return importlib.import_module(f"podium.archives.layouts.{name}").reader(archive, spec)
@@ -64,8 +57,36 @@ def numbered(opened: Callable[[str], Callable[[int], bytes]]) -> Callable[[str],
     return read
 
 
-def listed(split: str, member: str, labels: list[str], first: int) -> pd.DataFrame:
-    """The photos of one member, with stored labels; their ids are their numbers in the split, counted from `first`."""
+class Layout(NamedTuple):
+    """What is known of a layout before an archive is opened; its settings are those that the schema has under its name.
+
+    `may_label_test` takes these settings and says whether they allow the test photos to have labels.
+    """
+
+    may_label_test: Callable[[dict[str, Any]], bool] = lambda _: True
+
+
+# By the names of their files, in the order in which messages list them.
+LAYOUTS = {
+    "tables": Layout(may_label_test=lambda _: False),
+    "folders": Layout(),
+    "idx": Layout(may_label_test=lambda spec: "labels" in spec["test"]),
+    "cifar": Layout(),
+    "tfrecord": Layout(),
+}
+
+
+class Labels(Protocol):
+    """How the competition's task reads labels."""
+
+    def read(self, cell: str) -> str:
+        """The label as the index stores it; raises ValueError, which says why not."""
+
+    def names(self, stored: str) -> list[str]:
+        """The names in a stored label."""
+
+
+def photos(archive: "Archive", layout: dict[str, Any], labels: Labels, **checks: Any) -> "pd.DataFrame":
     ids = [str(first + number) for number in range(len(labels))]
     files = [f"{member}{MARK}{number}" for number in range(len(labels))]
     return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
