@@ -22,7 +22,36 @@ LISTED = ["id", "file", "label", "split", "reason", "group"]
 MARK = "#"  # between a member and a number in it
 
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+class Layout(NamedTuple):
+    """What is known of a layout before an archive is opened; its settings are those that the schema has under its name.
+
+    `may_label_test` takes these settings and says whether they allow the test photos to have labels.
+    """
+
+    may_label_test: Callable[[dict[str, Any]], bool] = lambda _: True
+
+
+# By the names of their files, in the order in which messages list them.
+LAYOUTS = {
+    "tables": Layout(may_label_test=lambda _: False),
+    "folders": Layout(),
+    "idx": Layout(may_label_test=lambda spec: "labels" in spec["test"]),
+    "cifar": Layout(),
+    "tfrecord": Layout(),
+}
+
+
+class Labels(Protocol):
+    """How the competition's task reads labels."""
+
+    def read(self, cell: str) -> str:
+        """The label as the index stores it; raises ValueError, which says why not."""
+
+    def names(self, stored: str) -> list[str]:
+        """The names in a stored label."""
+
+
+def photos(archive: "Archive", layout: dict[str, Any], labels: Labels, **checks: Any) -> "pd.DataFrame":
     """All photos as a table with the columns LISTED, split by split.
 
     `reason` states why a file cannot be read, and is empty if it can be. `group` names what a photo shares with others
@@ -57,36 +86,10 @@ def numbered(opened: Callable[[str], Callable[[int], bytes]]) -> Callable[[str],
     return read
 
 
-class Layout(NamedTuple):
-    """What is known of a layout before an archive is opened; its settings are those that the schema has under its name.
+def listed(split: str, member: str, labels: list[str], first: int) -> "pd.DataFrame":
+    """The photos of one member, with stored labels; their ids are their numbers in the split, counted from `first`."""
+    import pandas as pd
 
-    `may_label_test` takes these settings and says whether they allow the test photos to have labels.
-    """
-
-    may_label_test: Callable[[dict[str, Any]], bool] = lambda _: True
-
-
-# By the names of their files, in the order in which messages list them.
-LAYOUTS = {
-    "tables": Layout(may_label_test=lambda _: False),
-    "folders": Layout(),
-    "idx": Layout(may_label_test=lambda spec: "labels" in spec["test"]),
-    "cifar": Layout(),
-    "tfrecord": Layout(),
-}
-
-
-class Labels(Protocol):
-    """How the competition's task reads labels."""
-
-    def read(self, cell: str) -> str:
-        """The label as the index stores it; raises ValueError, which says why not."""
-
-    def names(self, stored: str) -> list[str]:
-        """The names in a stored label."""
-
-
-def photos(archive: "Archive", layout: dict[str, Any], labels: Labels, **checks: Any) -> "pd.DataFrame":
     ids = [str(first + number) for number in range(len(labels))]
     files = [f"{member}{MARK}{number}" for number in range(len(labels))]
     return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
