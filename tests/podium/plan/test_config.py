@@ -1,5 +1,6 @@
 """What the config means: which setting wins, and what is refused before any work."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from conftest import PLANNED, TABLES, job, pets, plan
 
+from podium.plan.fingerprint import fingerprint
 from podium.plan.plan import Plan
 from podium.plan.settings import ConfigError
 
@@ -354,3 +356,36 @@ def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
             ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition does not use (t|a)"
         ):
             plan(**some)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"metric": "samples_f1"},
+            "metric: the task classification has no 'samples_f1' (there are: accuracy,",
+        ),
+        ({"task": "multilabel", "metric": "accuracy"}, "metric: the task multilabel has no 'accuracy'"),
+        ({"multilabel": {"separator": ";"}}, "multilabel: has no effect without `task: multilabel`"),
+        ({"submission": {"separator": ";"}}, "submission.separator: has no effect without `form: top`"),
+        (
+            {"task": "multilabel", "submission": {"form": "probabilities", "separator": ";"}},
+            "submission.separator: has no effect without `form: labels or top`",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(project: Path, facts: dict[str, Any], message: str) -> None:
+    pets(project, archive="pets.zip", **facts)
+    with pytest.raises(ConfigError, match=re.escape(f"podium: config/competitions/pets.yaml: {message}")):
+        plan()
+
+
+def test_a_task_has_its_settings_its_first_metric_and_its_code(project: Path) -> None:
+    assert plan().settings("split", job(folds="5"))["task"] == {"classification": {}}
+    assert plan().config.facts("pets")["metric"] == "accuracy"
+    pets(project, archive="pets.zip", task="multilabel")
+    several = plan()
+    assert several.settings("split", job(folds="5"))["task"] == {"multilabel": {"separator": " "}}
+    assert several.config.facts("pets")["metric"] == "macro_auc"
+    assert several.settings("leaderboard", job())["metric"] == "macro_auc"
+    assert several.code("split", job()) == fingerprint("split", ("podium.tasks.multilabel",))

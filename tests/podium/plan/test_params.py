@@ -5,7 +5,7 @@ import inspect
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, job, pets, plan
+from conftest import CLASSIFICATION, ROOT, job, pets, plan
 
 from podium import machine
 from podium.plan import params
@@ -34,7 +34,7 @@ def test_the_form_reaches_what_is_asked_alone(project: Path) -> None:
     pets(project, archive="pets.zip")
     assert plan().settings("index", job()) == before
     assert plan().settings("ask", job())["form"] == "labels"
-    assert plan().settings("submit", job(submission="submission.csv")) == {"inside": None}
+    assert plan().settings("submit", job(submission="submission.csv")) == {"task": CLASSIFICATION, "inside": None}
 
 
 def test_only_what_is_on_kaggle_can_be_sent(project: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, ensemble, job, pets, plan, with_folds, without_validation
+from conftest import CLASSIFICATION, ROOT, ensemble, job, pets, plan, with_folds, without_validation
 
 from podium.plan.fingerprint import fingerprint
 from podium.plan.settings import ConfigError
@@ -22,7 +22,9 @@ def test_the_competitions_of_the_repository_are_whole(project: Path, name: str) 
     assert facts[layout] == spec
     assert one.settings("pack", job(competition=name, part="train-0"))["layout"] == {layout: spec}
     for rule in ("index", "pack"):
-        assert one.code(rule, job(competition=name)) == fingerprint(rule, (f"podium.archives.layouts.{layout}",))
+        modules = ("podium.tasks.classification",) if rule == "index" else ()
+        modules += (f"podium.archives.layouts.{layout}",)
+        assert one.code(rule, job(competition=name)) == fingerprint(rule, modules)
 
 
 def test_the_submission_takes_the_suffix_of_the_sample(project: Path) -> None:
@@ -39,11 +41,11 @@ def test_an_ensemble_has_the_outputs_of_an_experiment_and_the_predictions_of_its
         "results/pets/leaderboard.csv",
     ]
     assert one.members(job(experiment="mix")) == [f"results/pets/{name}/predictions.npy" for name in ("cnn", "linear")]
-    assert one.settings("blend", job(experiment="mix")) == {"names": ["cnn", "linear"]}
+    assert one.settings("blend", job(experiment="mix")) == {"task": CLASSIFICATION, "names": ["cnn", "linear"]}
     assert one.fits(job(experiment="mix")) == []
     assert one.settings("evaluate", job(experiment="mix"))["seeds"] == []
     assert one.one_view(job(experiment="mix")) == []
-    assert one.settings("calibrate", job(experiment="mix")) == {"seeds": [], "views": []}
+    assert one.settings("calibrate", job(experiment="mix")) == {"task": CLASSIFICATION, "seeds": [], "views": []}
 
 
 def test_the_models_of_everything_that_is_run_are_built_finished(project: Path) -> None:
@@ -63,7 +65,7 @@ def test_the_models_of_everything_that_is_run_are_built_finished(project: Path) 
     assert models == [f"{name}/{fit}/model.keras" for name in ("linear", "cnn", "other") for fit in fits[name]]
     assert one.targets[-1] == "results/pets/leaderboard.csv"
     assert one.one_view(job()) == [f"results/pets/linear/{fit}/one_view.npy" for fit in fits["linear"]]
-    expected = {"seeds": [1, 2], "views": ["plain", "zoom-flip"]}
+    expected = {"task": CLASSIFICATION, "seeds": [1, 2], "views": ["plain", "zoom-flip"]}
     assert one.settings("calibrate", job()) == expected
 
 
