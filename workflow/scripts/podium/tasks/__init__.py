@@ -55,6 +55,7 @@ class Task(ABC):
     separator: str = " "  # of labels in one cell
     unit: str  # what the model tells apart, in the plural
     fewest: int  # of these the training photos must have at least so many
+    exclusive: bool  # exactly one output is true of each photo
     activation: str  # Keras's name of the function from a network's logits to probabilities
     measure: str  # the figure beside the loss in a fit's history
 
@@ -114,6 +115,10 @@ class Task(ABC):
     @abstractmethod
     def probabilities(self, logits: Floats) -> Floats:
         """The activation's result, float32 [n, outputs]."""
+
+    @abstractmethod
+    def cross_entropy(self, targets: Floats, logits: Floats) -> Floats:
+        """The loss of each row, [n], summed over the outputs; its gradient is probabilities less targets."""
 
     # Predictions, of which the mean is the mean of their probabilities
 

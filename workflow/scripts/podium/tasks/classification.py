@@ -44,7 +44,8 @@ EVIDENCE = np.dtype([("truth", np.int64), ("answer", np.int64), ("confidence", n
 class Task(tasks.Task):
     """Softmax and cross-entropy; the answer is the most likely class."""
 
-    unit, fewest, activation, measure = "classes", 2, "softmax", "accuracy"
+    unit, fewest, exclusive = "classes", 2, True
+    activation, measure = "softmax", "accuracy"
 
     def read(self, cell: str) -> str:
         if not cell:
@@ -84,6 +85,11 @@ class Task(tasks.Task):
     def probabilities(self, logits: Floats) -> Floats:
         powers = np.exp(logits - logits.max(1, keepdims=True))
         return powers / powers.sum(1, keepdims=True)
+
+    def cross_entropy(self, targets: Floats, logits: Floats) -> Floats:
+        shifted = logits - logits.max(1, keepdims=True)
+        chosen = np.einsum("ij,ij->i", targets, shifted)
+        return np.log(np.exp(shifted, out=shifted).sum(1)) - chosen
 
     def given(self, truth: Ints, probabilities: Floats) -> NDArray[np.float64]:
         """Of the true class, of rows scaled to sum to 1; 0 for a class that was not taught. float [n]."""

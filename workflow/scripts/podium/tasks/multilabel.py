@@ -43,7 +43,8 @@ Bools = NDArray[np.bool_]
 class Task(tasks.Task):
     """Sigmoid and binary cross-entropy; the answer are the labels above a threshold."""
 
-    unit, fewest, activation, measure = "labels", 1, "sigmoid", "samples_f1"
+    unit, fewest, exclusive = "labels", 1, False
+    activation, measure = "sigmoid", "samples_f1"
 
     def __init__(self, separator: str) -> None:
         self.separator = separator
@@ -102,6 +103,9 @@ class Task(tasks.Task):
 
     def probabilities(self, logits: Floats) -> Floats:
         return expit(logits)
+
+    def cross_entropy(self, targets: Floats, logits: Floats) -> Floats:
+        return (np.logaddexp(0, logits) - targets * logits).sum(1)
 
     def given(self, truth: Bools, probabilities: Floats) -> NDArray[np.float64]:
         """Of having each label or not, whichever is true: float [n, labels]."""
