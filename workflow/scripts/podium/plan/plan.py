@@ -60,8 +60,12 @@ class Plan:
             "download": lambda: self._download(facts),
             "index": lambda: {"layout": layout, **facts["index"]},
             "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
-            "pack": lambda: {"part": wildcards.part, "layout": layout},
-            "preprocess": lambda: {"size": int(wildcards.size), **facts["preprocess"]},
+            "pack": lambda: {"shards": facts["index"]["shards"], "layout": layout},
+            "preprocess": lambda: {
+                "part": wildcards.part,
+                "size": int(wildcards.size),
+                **facts["preprocess"],
+            },
             "embed": lambda: {
                 "part": wildcards.part,
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),

@@ -55,11 +55,12 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
     )
     files = _files(archive, table, spec["image"], strict)
     there = [file in archive for file in files]
-    rows: list[list[str]] = []
+    some = any(there)
+    kept: list[int] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
     repeated: list[str] = []
-    for number, (line, key, label, file, group) in enumerate(zip(table.lines, ids, labels, files, groups, strict=True)):
+    for number, (line, key, label, file) in enumerate(zip(table.lines, ids, labels, files, strict=True)):
         where = f"{table.name}: line {line}"
         if not key or ("label" in spec and not label):
             raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
@@ -73,14 +74,16 @@ def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], st
             other = f"'{labels[first]}' in line {table.lines[first]} and '{label}'"
             fault = "occurs twice" if labels[first] == label else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
-        if not there[number] and (strict or not any(there)):
-            other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
+        if not there[number] and (strict or not some):
+            other = " (`strict: false` sets such rows aside)" if some else ", nor is any other file of this table"
             raise BadInput(f"{where}: '{file}' is not in the archive{_instead(archive, table, spec, number) or other}")
-        rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
+        kept.append(number)
     if repeated:
         said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
         log.warning("WARNING: %s: repeated rows count once: %s", table.name, said)
-    return pd.DataFrame(rows, columns=LISTED)
+    reasons = ["" if each else "not in the archive" for each in there]
+    columns = [ids, files, labels, [split] * len(ids), reasons, groups]
+    return pd.DataFrame(dict(zip(LISTED, columns, strict=True))).iloc[kept]
 
 
 def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:
