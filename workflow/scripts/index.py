@@ -59,6 +59,7 @@ def index(
     photos = layouts.photos(archive, layout, strict=strict)
     _warn_of_labels(photos.label[photos.split == "train"], layout)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
+    del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():

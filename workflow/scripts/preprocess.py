@@ -14,8 +14,8 @@ from podium.step import Output, in_threads, run
 def preprocess(records: Path, depth: Path, pixels: Output, *, part: str, size: int, fit: str, threads: int) -> None:
     """Decode, orient and resize one part's photos to uint8 [n, size, size, 3], in the records' order.
 
-    `records` is the folder of all parts' records. `depth` is the JSON file with the range of values that is shown; `fit` states how a photo becomes a square: `crop`,
-    `pad` or `squash`.
+    `records` is the folder of all parts' records, `depth` the JSON file with the range of values that is shown; `fit`
+    states how a photo becomes a square: `crop`, `pad` or `squash`.
     """
     count = tfrecords.count(path := records / f"{part}.tfrecord")
     # `index` has already checked the photos' size.

@@ -32,7 +32,8 @@ from podium import machine
 Output = Annotated[Path, "output"]
 Growing = Annotated[Path, "output", "growing"]  # an output that starts with its previous content, to add to
 Resume = Annotated[Path, "resume"]  # a folder, given by `run`, from which a killed step can resume
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
 # Control characters, and the other two characters that end a line, each as its Python escape sequence.

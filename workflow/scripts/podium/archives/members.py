@@ -19,7 +19,7 @@ ENTRY, ENTRY_MARK = struct.Struct("<4s4x2H4x3L3H4x2L"), b"PK\1\2"
 END, END_MARK = struct.Struct("<4s8x2L2x"), b"PK\5\6"
 # Zip64: another end and what locates it, both before the usual end; in an entry, a field of numbers of 64 bits.
 END64, END64_MARK = struct.Struct("<4s36x2Q"), b"PK\6\6"
-LOCATOR, LOCATOR_MARK = struct.Struct("<4s16x"), b"PK\6\7"
+LOCATOR, LOCATOR_MARK = struct.Struct("<4sL8xL"), b"PK\6\7"
 WIDE, WIDE_FIELD = 0xFFFFFFFF, 1
 LONGEST_END = END64.size + LOCATOR.size + END.size + 0xFFFF  # with a comment of any length
 UTF8 = 1 << 11
@@ -91,7 +91,9 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     _, size, offset = END.unpack_from(tail, end)
     wide = end - LOCATOR.size - END64.size
     if wide >= 0 and tail.startswith(END64_MARK, wide) and tail.startswith(LOCATOR_MARK, wide + END64.size):
-        end = wide
+        end, (_, disk, disks) = wide, LOCATOR.unpack_from(tail, wide + END64.size)
+        if disk or disks > 1:
+            raise ValueError("it is one of several files")
         _, size, offset = END64.unpack_from(tail, end)
     if (start := first + end - size) < offset:
         raise ValueError("a part of it is missing")
@@ -116,9 +118,8 @@ def _wide(extra: bytes, numbers: list[int]) -> list[int]:
     at = 0
     while at + 4 <= len(extra):
         field, length = struct.unpack_from("<2H", extra, at)
-        at += 4
-        if field == WIDE_FIELD:
-            wide = iter(struct.unpack_from(f"<{numbers.count(WIDE)}Q", extra[: at + length], at))
+        own, at = extra[at + 4 : at + 4 + length], at + 4 + length
+        if field == WIDE_FIELD and len(own) == length:
+            wide = iter(struct.unpack_from(f"<{numbers.count(WIDE)}Q", own))
             return [next(wide) if number == WIDE else number for number in numbers]
-        at += length
     return numbers

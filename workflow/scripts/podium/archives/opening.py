@@ -171,7 +171,7 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
     try:
         with tarfile.open(path, tarinfo=_Header) as tar:
             while member := tar.next():
-                tar.members.clear()  # where tarfile would keep a kilobyte of each
+                tar.members.clear()  # type: ignore[attr-defined]  # or tarfile keeps a kilobyte of each
                 _check_name(source, member.name)
                 total += member.size
                 check_size(source, total, packed, held=False)

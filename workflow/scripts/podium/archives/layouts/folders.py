@@ -5,7 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-from podium.archives.layouts import LISTED
 from podium.archives.opening import Archive
 from podium.step import BadInput
 
@@ -17,10 +16,9 @@ def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
     inside = [name for name in archive.names() if name.startswith(root) and "/" in name.removeprefix(root)]
     if not inside:
         raise BadInput(f"folders.path: the archive has no folder of photos below '{root}'")
-    rows = [
-        [name.removeprefix(root), name, name.removeprefix(root).partition("/")[0], "train", "", ""] for name in inside
-    ]
-    return pd.DataFrame(rows, columns=LISTED)
+    ids = [name.removeprefix(root) for name in inside]
+    labels = [key.partition("/")[0] for key in ids]
+    return pd.DataFrame({"id": ids, "file": inside, "label": labels, "split": "train", "reason": "", "group": ""})
 
 
 def reader(archive: Archive, _: dict[str, Any]) -> Callable[[str], bytes]:
