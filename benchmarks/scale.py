@@ -8,6 +8,7 @@ import argparse
 import io
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,11 +23,15 @@ from PIL import Image
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
 SIDE, COARSE, BLOCK = 32, 4, 1000  # pixels of a photo and of the noise that it is made of; photos drawn at a time
 CLASSES, TEST_EVERY = 10, 10
-SHARDS = (1, 100)
+FEW = 1_000  # photos that cost little more than the start of a step
+REPEATS = 3  # of all but the largest number of photos; the median counts
+CORES = os.cpu_count() or 1
 LAYOUT = (
     "{tables: {train: {path: train.csv, image: 'train/{file}', id: file, label: label}, "
     "test: {path: test.csv, image: 'test/{file}', id: file}}}"
 )
+FILES = {"source": "source.zip", "index": "index.csv", "quarantine": "quarantine.csv", "depth": "depth.json"}
+FILES |= {"records": "records", "pixels": "train-0.npy"}
 
 
 class Cost(NamedTuple):
@@ -46,7 +51,7 @@ def photos(count: int) -> Iterator[bytes]:
             yield out.getvalue()
 
 
-def make_archive(path: Path, count: int, classes: int = CLASSES) -> None:
+def make_archive(path: Path, count: int, classes: int = CLASSES) -> Path:
     """A zip of so many photos and of the tables that list them; every tenth is a test photo."""
     tables = {"train": ["file,label\n"], "test": ["file\n"]}
     with zipfile.ZipFile(path, "w") as out:
@@ -56,16 +61,15 @@ def make_archive(path: Path, count: int, classes: int = CLASSES) -> None:
             tables[split].append(f"{number:07}.jpg" + (f",{number % classes}\n" if split == "train" else "\n"))
         for split, lines in tables.items():
             out.writestr(f"{split}.csv", "".join(lines))
+    return path
 
 
 def run(step: str, **given: Any) -> Cost:
-    """Runs a step; the benchmark ends if it fails."""
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not True]
-    flags += [f"--{name}" for name, value in given.items() if value is True]
+    """Runs a step with these arguments; the benchmark ends if it fails."""
+    flags = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
     with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(
-            [sys.executable, SCRIPTS / f"{step}.py", *flags], stdout=said, stderr=subprocess.STDOUT
-        )
+        command = [sys.executable, str(SCRIPTS / f"{step}.py"), *flags]
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
         _, status, used = os.wait4(process.pid, 0)
         said.seek(0)
         text = said.read()
@@ -75,17 +79,73 @@ def run(step: str, **given: Any) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, int(peak[1]))
 
 
-def steps(folder: Path, count: int, shards: int = 1) -> dict[str, Cost]:
-    """`download`, `index`, `pack` and `preprocess` of so many photos."""
-    if not (made := folder / f"{count}.zip").exists():
-        make_archive(made, count)
-    source, index, records, depth = (folder / name for name in ("source.zip", "index.csv", "records", "depth.json"))
-    cost = {"download": run("download", source=source, archive=made)}
-    listing = {"layout": LAYOUT, "strict": True, "max_megapixels": 179, "threads": os.cpu_count()}
-    outputs = {"index": index, "quarantine": folder / "quarantine.csv", "depth": depth}
-    cost["index"] = run("index", source=source, **outputs, **listing, shards=shards)
-    cost["pack"] = run("pack", source=source, index=index, records=records, layout=LAYOUT, shards=shards)
-    if shards == 1:
-        part = {"records": records / "train-0.tfrecord", "depth": depth, "pixels": folder / "train-0.npy"}
-        cost["preprocess"] = run("preprocess", **part, size=SIDE, fit="crop", threads=os.cpu_count())
-    return cost
+def listed(folder: Path, made: Path, shards: int = 1) -> dict[str, Cost]:
+    """The costs of the steps from an archive to the index of its photos, cut into so many shards."""
+    outputs = {name: folder / file for name, file in FILES.items() if name in ("index", "quarantine", "depth")}
+    settings = {"layout": LAYOUT, "strict": True, "shards": shards, "max_megapixels": 179, "threads": CORES}
+    source = folder / FILES["source"]
+    return {
+        "download": run("download", source=source, archive=made),
+        "index": run("index", source=source, **outputs, **settings),
+    }
+
+
+def pack(folder: Path, shards: int = 1) -> Cost:
+    files = {name: folder / FILES[name] for name in ("source", "index", "records")}
+    return run("pack", **files, layout=LAYOUT, shards=shards)
+
+
+def preprocess(folder: Path) -> Cost:
+    """The training photos alone."""
+    files = {name: folder / FILES[name] for name in ("records", "depth", "pixels")}
+    return run("preprocess", **files, part="train-0", size=SIDE, fit="crop", threads=CORES)
+
+
+def growth(folder: Path, counts: list[int]) -> None:
+    """Time a photo beyond the first thousand, and memory, for few and for many photos."""
+    found = {}
+    for count in (FEW, *counts):
+        made, repeats = make_archive(folder / "made.zip", count), 1 if count == max(counts) else REPEATS
+        runs = [
+            {**listed(folder, made), "pack": pack(folder), "preprocess": preprocess(folder)} for _ in range(repeats)
+        ]
+        found[count] = {
+            step: Cost(statistics.median(run[step].seconds for run in runs), max(run[step].memory for run in runs))
+            for step in runs[0]
+        }
+    print(f"{'processor time a photo, peak memory':<36}" + "".join(f"{f'{count:,} photos':>24}" for count in counts))
+    for step, start in found[FEW].items():
+        share = 1 - 1 / TEST_EVERY if step == "preprocess" else 1.0
+        each = [(found[count][step].seconds - start.seconds) / (count - FEW) / share for count in counts]
+        figures = "".join(
+            f"{f'{time * 1e6:.1f} us {found[count][step].memory:5} MB':>24}"
+            for count, time in zip(counts, each, strict=True)
+        )
+        print(f"{step:<36}{figures}   {each[-1] / each[0]:.3f} times the time a photo", flush=True)
+
+
+def shards(folder: Path, counts: list[int]) -> None:
+    """What `pack` takes for one part of each split and for a hundred."""
+    made = make_archive(folder / "made.zip", counts[0])
+    print(f"{f'pack, {counts[0]:,} photos':<36}{'processor time':>24}")
+    for number in (1, 100):
+        listed(folder, made, number)
+        runs = [pack(folder, number) for _ in range(REPEATS)]
+        print(f"{f'{number} shards':<36}{statistics.median(run.seconds for run in runs):>22.2f} s", flush=True)
+
+
+ROWS: dict[str, Callable[[Path, list[int]], None]] = {"growth": growth, "shards": shards}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), help="what to measure")
+    parser.add_argument("--photos", nargs="*", type=int, default=[100_000, 1_000_000], help="the fewest first")
+    given = parser.parse_args()
+    for row in given.rows:
+        with tempfile.TemporaryDirectory(prefix="podium-scale-") as folder:
+            ROWS[row](Path(folder), given.photos)
+
+
+if __name__ == "__main__":
+    main()
