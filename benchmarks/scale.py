@@ -82,7 +82,14 @@ def run(step: str, **given: Any) -> Cost:
 def listed(folder: Path, made: Path, shards: int = 1) -> dict[str, Cost]:
     """The costs of the steps from an archive to the index of its photos, cut into so many shards."""
     outputs = {name: folder / file for name, file in FILES.items() if name in ("index", "quarantine", "depth")}
-    settings = {"layout": LAYOUT, "strict": True, "shards": shards, "max_megapixels": 179, "threads": CORES}
+    settings = {
+        "task": "{classification: {}}",
+        "layout": LAYOUT,
+        "strict": True,
+        "shards": shards,
+        "max_megapixels": 179,
+        "threads": CORES,
+    }
     source = folder / FILES["source"]
     return {
         "download": run("download", source=source, archive=made),

@@ -57,7 +57,7 @@ rule split:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("split", w),
-        code=plan.code("split"),
+        code=lambda w: plan.code("split", w),
     script:
         "../scripts/split.py"
 
@@ -77,7 +77,7 @@ rule ask:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("ask", w),
-        code=plan.code("ask"),
+        code=lambda w: plan.code("ask", w),
     script:
         "../scripts/ask.py"
 

@@ -43,8 +43,8 @@ rule predict:
         index="data/{competition}/index.csv",
         folds=plan.folds,
     output:
-        predictions="results/{competition}/{experiment}/{fit}/predictions.csv",
-        one_view="results/{competition}/{experiment}/{fit}/one_view.csv",
+        predictions="results/{competition}/{experiment}/{fit}/predictions.npy",
+        one_view="results/{competition}/{experiment}/{fit}/one_view.npy",
     log:
         "logs/{competition}/{experiment}/predict-{fit}.log",
     conda:
@@ -67,7 +67,7 @@ rule pool:
         index="data/{competition}/index.csv",
         quarantine="data/{competition}/quarantine.csv",
     output:
-        pooled="results/{competition}/{experiment}/pooled.csv",
+        pooled="results/{competition}/{experiment}/pooled.npy",
     log:
         "logs/{competition}/{experiment}/pool.log",
     wildcard_constraints:
@@ -75,7 +75,8 @@ rule pool:
     conda:
         "../envs/podium.yaml"
     params:
-        code=plan.code("pool"),
+        settings=lambda w: plan.settings("pool", w),
+        code=lambda w: plan.code("pool", w),
     script:
         "../scripts/pool.py"
 
@@ -86,7 +87,7 @@ rule blend:
         members=plan.members,
         index="data/{competition}/index.csv",
     output:
-        pooled="results/{competition}/{experiment}/pooled.csv",
+        pooled="results/{competition}/{experiment}/pooled.npy",
         weights="results/{competition}/{experiment}/weights.csv",
     log:
         "logs/{competition}/{experiment}/blend.log",
@@ -96,7 +97,7 @@ rule blend:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("blend", w),
-        code=plan.code("blend"),
+        code=lambda w: plan.code("blend", w),
     script:
         "../scripts/blend.py"
 
@@ -104,12 +105,13 @@ rule blend:
 rule calibrate:
     """Calibrate the probabilities by temperature scaling."""
     input:
-        pooled="results/{competition}/{experiment}/pooled.csv",
+        pooled="results/{competition}/{experiment}/pooled.npy",
         fits=plan.fits,
         one_view=plan.one_view,
         index="data/{competition}/index.csv",
     output:
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        predictions="results/{competition}/{experiment}/predictions.npy",
+        table="results/{competition}/{experiment}/predictions.csv",
         calibration="results/{competition}/{experiment}/calibration.json",
     log:
         "logs/{competition}/{experiment}/calibrate.log",
@@ -117,7 +119,7 @@ rule calibrate:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("calibrate", w),
-        code=plan.code("calibrate"),
+        code=lambda w: plan.code("calibrate", w),
     script:
         "../scripts/calibrate.py"
 

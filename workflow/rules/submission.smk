@@ -15,7 +15,8 @@
 rule evaluate:
     """Score one experiment's predictions on photos that its models were not trained on."""
     input:
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        predictions="results/{competition}/{experiment}/predictions.npy",
+        calibration="results/{competition}/{experiment}/calibration.json",
         fits=plan.fits,
         index="data/{competition}/index.csv",
     output:
@@ -30,7 +31,7 @@ rule evaluate:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("evaluate", w),
-        code=plan.code("evaluate"),
+        code=lambda w: plan.code("evaluate", w),
     script:
         "../scripts/evaluate.py"
 
@@ -40,7 +41,8 @@ rule submit:
     input:
         "results/{competition}/{experiment}/scores.json",  # no submission without its score
         asked="data/{competition}/asked.json",
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        predictions="results/{competition}/{experiment}/predictions.npy",
+        calibration="results/{competition}/{experiment}/calibration.json",
     output:
         submission="results/{competition}/{experiment}/{submission}",
     log:
@@ -51,7 +53,7 @@ rule submit:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("submit", w),
-        code=plan.code("submit"),
+        code=lambda w: plan.code("submit", w),
     script:
         "../scripts/submit.py"
 
@@ -95,7 +97,7 @@ rule leaderboard:
         "../envs/podium.yaml"
     params:
         settings=lambda w: plan.settings("leaderboard", w),
-        code=plan.code("leaderboard"),
+        code=lambda w: plan.code("leaderboard", w),
     script:
         "../scripts/leaderboard.py"
 

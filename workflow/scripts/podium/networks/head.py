@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from podium import backbones
 from podium.models.writing import for_any_size
+from podium.networks.data import Dataset
+from podium.predictions.scores import charged
 from podium.step import BadInput, log
 
 if TYPE_CHECKING:
@@ -31,14 +33,10 @@ Ints = NDArray[np.int64]
 
 
 def fit(
-    parts: list[Path],
-    rows: Ints,
-    targets: Floats,
-    groups: Ints,
+    data: Dataset,
     *,
     seed: int,
     resume: Path,  # noqa: ARG001 (it takes seconds)
-    left_out: tuple[Ints, Floats] | None = None,  # noqa: ARG001 (the penalties show what overfits)
     backbone: str,
     weights: str,
     size: int,
@@ -47,15 +45,14 @@ def fit(
     views: list[str],
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
-    """Fit on these rows of the embeddings; `targets` float32 [n, classes] are their labels, one-hot,
-    `groups` int [n] their groups.
+    """Fit on embeddings.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
     on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
     with them. Returns the model and a row for each penalty tried.
     """
-    truth, count = targets.argmax(1), targets.shape[1]
-    features = load(parts, views, rows)
+    truth, count, groups = data.truth[: data.count], data.outputs, data.groups
+    features = load(data.files, views, data.rows[: data.count])
     mean, deviation = features.mean((0, 1)), features.std((0, 1)) + np.float32(1e-3)
     features = (features - mean) / deviation
     history = _try_penalties(features, truth, groups, penalties, seed)
@@ -75,10 +72,10 @@ def predict(
     rows: Ints,
     views: list[str],
     saved_model: str | None = None,  # noqa: ARG001 (only the head is read)
-) -> Floats:
+) -> Iterator[Floats]:
     """Probabilities float32 [n, classes] of these rows of the embeddings, averaged over the views."""
     kernel, bias = _weights(model)
-    return np.mean([_softmax(view @ kernel + bias) for view in load(parts, views, rows)], axis=0)
+    yield np.mean([_softmax(view @ kernel + bias) for view in load(parts, views, rows)], axis=0)
 
 
 def load(parts: list[Path], views: list[str], rows: Ints) -> Floats:
@@ -95,8 +92,6 @@ def _each(parts: list[Path], view: str) -> Iterator[Floats]:
 
 def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[float], seed: int) -> pd.DataFrame:
     """The log loss of each penalty on photos that it was not fitted on, the strongest first."""
-    from podium.predictions.scores import log_losses
-
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
     inner = np.isin(groups, shuffled[: len(shuffled) // INNER_SHARE])
     inner &= np.isin(truth, truth[~inner])  # a class that is only in the quarter says nothing of the penalty
@@ -106,7 +101,8 @@ def _try_penalties(features: Floats, truth: Ints, groups: Ints, penalties: list[
         if inner.any():
             classes, kernel, bias = _logistic(features[:, ~inner], truth[~inner], penalty)
             probabilities = np.mean([_softmax(view @ kernel + bias) for view in features[:, inner]], axis=0)
-            loss = float(log_losses(np.searchsorted(classes, truth[inner]), probabilities).mean())
+            given = probabilities[np.arange(inner.sum()), np.searchsorted(classes, truth[inner])]
+            loss = float(charged(given).mean())
         tried.append({"penalty": penalty, "inner_log_loss": loss})
     return pd.DataFrame(tried)
 

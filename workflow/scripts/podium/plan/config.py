@@ -27,6 +27,7 @@ from podium.plan.settings import (
     read,
     typed,
 )
+from podium.tasks import TASKS
 
 CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
@@ -89,11 +90,15 @@ class Config:
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
             raise ConfigError(f"{self._at('competition')}: no file {path}{instead(competition, known)}")
         check(facts := in_order(read(path)), "competition", str(path))
-        _check_submission(f"{path}: submission", facts.get("submission", {}))
+        task = facts.get("task", defaults("competition")["task"])
+        _check_submission(f"{path}: submission", facts.get("submission", {}), task)
+        for name in TASKS.keys() & facts.keys() - {task}:
+            raise ConfigError(f"{path}: {name}: has no effect without `task: {name}`")
         _check_images(f"{path}: tables", facts.get("tables", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
+        facts["metric"] = _metric(facts, str(path))
         _check_range(facts["index"], str(path))
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
@@ -243,13 +248,24 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _check_submission(where: str, said: Settings) -> None:
+def _check_submission(where: str, said: Settings, task: str) -> None:
     """Raises ConfigError for a key that has no effect without another one."""
-    needs = {"ids": ("sample", "sample" in said)}
-    needs |= dict.fromkeys(("top", "separator"), ("form: top", said.get("form") == "top"))
+    form, lists = said.get("form", "labels"), TASKS[task].lists
+    needs = {"ids": ("sample", "sample" in said), "top": ("form: top", form == "top")}
+    needs["separator"] = (f"form: {' or '.join(lists)}", form in lists)
     for key, (wanted, there) in needs.items():
         if key in said and not there:
             raise ConfigError(f"{where}.{key}: has no effect without `{wanted}`")
+
+
+def _metric(facts: Settings, where: str) -> str:
+    """The competition's metric, by default the task's first; raises ConfigError for one that the task does not have."""
+    task, known = facts["task"], TASKS[facts["task"]].metrics
+    if facts["metric"] and facts["metric"] not in known:
+        raise ConfigError(
+            f"{where}: metric: the task {task} has no '{facts['metric']}'{instead(facts['metric'], known)}"
+        )
+    return facts["metric"] or next(iter(known))
 
 
 def _check_images(where: str, tables: Settings) -> None:

@@ -20,6 +20,20 @@ from podium.predictions.history import Scored, plain, read
 
 PRETRAINED = ("head", "finetune")  # the networks on a backbone
 LARGE = ("finetune",)  # those that keep all cores busy; fits of the others run side by side, and share them
+# The rules whose steps answer the questions of the competition's task.
+OF_THE_TASK: tuple[str, ...] = (
+    "index",
+    "split",
+    "train",
+    "predict",
+    "pool",
+    "blend",
+    "calibrate",
+    "evaluate",
+    "ask",
+    "submit",
+)
+OF_THE_TASK += ("leaderboard", "robustness")
 IN_THE_INDEX = ("strict", "shards")  # what comes to figures only by which photos the index lists
 HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit beside
 
@@ -56,27 +70,26 @@ class Plan:
         """The keyword arguments of a rule's function, one dict of plain types so that Snakemake tracks their names."""
         facts = self._config.facts(wildcards.competition)
         layout = {name: facts[name] for name in LAYOUTS if facts[name]}
+        task = {"task": {facts["task"]: facts.get(facts["task"], {})}}
         by_rule: dict[str, Callable[[], Settings]] = {
             "download": lambda: self._download(facts),
-            "index": lambda: {"layout": layout, **facts["index"]},
-            "split": lambda: {"count": int(wildcards.folds), **facts["split"]},
+            "index": lambda: {**task, "layout": layout, **facts["index"]},
+            "split": lambda: {**task, "count": int(wildcards.folds), **facts["split"]},
             "pack": lambda: {"shards": facts["index"]["shards"], "layout": layout},
-            "preprocess": lambda: {
-                "part": wildcards.part,
-                "size": int(wildcards.size),
-                **facts["preprocess"],
-            },
+            "preprocess": lambda: {"part": wildcards.part, "size": int(wildcards.size), **facts["preprocess"]},
             "embed": lambda: {
                 "part": wildcards.part,
                 **dict(zip(("backbone", "weights"), self._pretrained(wildcards), strict=True)),
                 "views": wildcards.views.split("+"),
                 "precision": self._precision,
             },
-            "train": lambda: self._train(wildcards),
-            "predict": lambda: self._predict(wildcards),
-            "calibrate": lambda: {"seeds": self._seeds(wildcards), "views": self._views(wildcards)},
-            "blend": lambda: {"names": self._config.ensembles[wildcards.experiment]},
+            "train": lambda: {**task, **self._train(wildcards)},
+            "predict": lambda: {**task, **self._predict(wildcards)},
+            "pool": lambda: task,
+            "calibrate": lambda: {**task, "seeds": self._seeds(wildcards), "views": self._views(wildcards)},
+            "blend": lambda: {**task, "names": self._config.ensembles[wildcards.experiment]},
             "evaluate": lambda: {
+                **task,
                 "seeds": self._seeds(wildcards),
                 "settings": self.behind(wildcards.competition, wildcards.experiment),
             },
@@ -85,20 +98,23 @@ class Plan:
                 "title": f"{wildcards.experiment} on {wildcards.competition}",
             },
             "export": lambda: {"saved_model": self._saved_model(wildcards)},
-            "robustness": lambda: self._robustness(wildcards),
+            "robustness": lambda: {**task, **self._robustness(wildcards)},
             "ask": lambda: {
+                **task,
                 "tables": facts["tables"],
                 **{key: facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator")},
             },
-            "submit": lambda: self._submit(wildcards),
+            "submit": lambda: {**task, **self._submit(wildcards)},
             "upload": lambda: {"competition": facts["kaggle"], "experiment": wildcards.experiment},
-            "leaderboard": lambda: self._leaderboard(wildcards.competition),
+            "leaderboard": lambda: {**task, **self._leaderboard(wildcards.competition)},
         }
         return by_rule[rule]()
 
     def code(self, rule: str, wildcards: Any = None) -> str:
         """What the rule's code means; of layouts, networks and backbones only what is used here."""
         also = []
+        if rule in OF_THE_TASK:
+            also.append(f"podium.tasks.{self._config.facts(wildcards.competition)['task']}")
         if rule in ("index", "pack"):
             facts = self._config.facts(wildcards.competition)
             also += [f"podium.archives.layouts.{name}" for name in LAYOUTS if facts[name]]
@@ -209,7 +225,7 @@ class Plan:
         """The predictions that an ensemble blends."""
         self._config.check_experiment(wildcards.competition, wildcards.experiment)
         names = self._config.ensembles[wildcards.experiment]
-        return [f"results/{wildcards.competition}/{name}/predictions.csv" for name in names]
+        return [f"results/{wildcards.competition}/{name}/predictions.npy" for name in names]
 
     def photos(self, rule: str, wildcards: Any) -> list[str]:
         """The pixels or embeddings that `train` or `predict` reads, in the index's order.
@@ -235,7 +251,7 @@ class Plan:
         """The predictions that a fit takes as labels: those of the teachers' fits that left the same photos out."""
         fit = wildcards.fit.partition("-")[2]
         return [
-            f"results/{wildcards.competition}/{teacher}/seed{seed}-{fit}/predictions.csv"
+            f"results/{wildcards.competition}/{teacher}/seed{seed}-{fit}/predictions.npy"
             for teacher in self._config.experiment(wildcards.competition, wildcards.experiment)["train"]["teachers"]
             for seed in self._config.experiment(wildcards.competition, teacher)["train"]["seeds"]
         ]
@@ -249,11 +265,11 @@ class Plan:
         if not experiment["folds"] and self._judging_split(wildcards) == "train":
             fits.append("fold0")
         folder = f"results/{wildcards.competition}/{wildcards.experiment}"
-        return [f"{folder}/seed{seed}-{fit}/predictions.csv" for seed in experiment["train"]["seeds"] for fit in fits]
+        return [f"{folder}/seed{seed}-{fit}/predictions.npy" for seed in experiment["train"]["seeds"] for fit in fits]
 
     def one_view(self, wildcards: Any) -> list[str]:
         """What each fit predicts of photos that may judge from one view alone; none for an ensemble."""
-        return [str(Path(path).with_name("one_view.csv")) for path in self.fits(wildcards)]
+        return [str(Path(path).with_name("one_view.npy")) for path in self.fits(wildcards)]
 
     def models(self, wildcards: Any) -> list[str]:
         """The models, as they were fitted, of the fits that the yardstick judges."""
@@ -307,6 +323,7 @@ class Plan:
             **{key: value for key, value in settings.items() if key not in unused},
             "train": {key: each for key, each in trained.items() if teachers or key not in ("teachers", "sharpness")},
             **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
+            "task": facts["task"],
             "device": {"precision": self._precision, "deterministic": device["deterministic"]}
             | ({} if network in EMBEDDED else {"gpus": device["gpus"]}),
             **({"experiments": {each: self.behind(competition, each) for each in teachers}} if teachers else {}),

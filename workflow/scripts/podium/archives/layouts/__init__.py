@@ -8,7 +8,7 @@ import importlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -19,7 +19,17 @@ LISTED = ["id", "file", "label", "split", "reason", "group"]
 MARK = "#"  # between a member and a number in it
 
 
-def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFrame:
+class Labels(Protocol):
+    """How the competition's task reads labels."""
+
+    def read(self, cell: str) -> str:
+        """The label as the index stores it; raises ValueError, which says why not."""
+
+    def names(self, stored: str) -> list[str]:
+        """The names in a stored label."""
+
+
+def photos(archive: Archive, layout: dict[str, Any], labels: Labels, **checks: Any) -> pd.DataFrame:
     """All photos as a table with the columns LISTED, split by split.
 
     `reason` states why a file cannot be read, and is empty if it can be. `group` names what a photo shares with others
@@ -28,7 +38,7 @@ def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFr
     is laid out differently.
     """
     ((name, spec),) = layout.items()
-    return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, **checks)
+    return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, labels, **checks)
 
 
 def reader(archive: Archive, layout: dict[str, Any]) -> Callable[[str], bytes]:
@@ -55,14 +65,14 @@ def numbered(opened: Callable[[str], Callable[[int], bytes]]) -> Callable[[str],
 
 
 def listed(split: str, member: str, labels: list[str], first: int) -> pd.DataFrame:
-    """The photos of one member; their ids are their numbers in the split, counted from `first`."""
+    """The photos of one member, with stored labels; their ids are their numbers in the split, counted from `first`."""
     ids = [str(first + number) for number in range(len(labels))]
     files = [f"{member}{MARK}{number}" for number in range(len(labels))]
     return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
 
 
 def class_names(numbers: Iterable[int], classes: list[str] | None, member: str) -> list[str]:
-    """The labels of class numbers: the classes' names, or the numbers if the competition file names no classes."""
+    """The names of class numbers: the classes' names, or the numbers if the competition file names no classes."""
     labels = []
     for place, number in enumerate(numbers):
         if classes and not 0 <= number < len(classes):
