@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
@@ -18,18 +18,32 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 
+from podium import tasks
+from podium.networks.data import Dataset
 from podium.plan.plan import Plan
+from podium.predictions.stored import Predictions
 
 ROOT = Path(__file__).parents[1]
+PATHS = f"{ROOT / 'workflow/scripts'}:{ROOT / 'tests'}"  # of modules, for another process
 SHARED = ROOT.parent / "shared/data"
 GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
+CLASSIFICATION: dict[str, Any] = {"classification": {}}
+TASK = tasks.task(CLASSIFICATION)
 # The settings of `index` but for the layout.
-LISTING: dict[str, Any] = {"strict": True, "shards": 1, "max_megapixels": 179, "range": None, "percentile": None}
+LISTING: dict[str, Any] = {
+    "task": CLASSIFICATION,
+    "strict": True,
+    "shards": 1,
+    "max_megapixels": 179,
+    "range": None,
+    "percentile": None,
+}
 LISTING |= {"threads": 2}
 # The settings of an augmentation that shows photos as they are.
 UNVARIED: dict[str, Any] = {"area": [1.0, 1.0], "aspect": 1.0, "shift": 0.0, "rotation": 0.0, "flip": False}
@@ -194,6 +208,37 @@ class Kaggle:
         sent = json.loads(path.read_text()) if path.exists() else []
         scored = [[*row[:4], *SCORED] for row in sent]
         path.write_text(json.dumps([*scored, *rows]))
+
+
+def dataset(
+    files: list[Path],
+    rows: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    left_out: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Dataset:
+    """A fit's data of one-hot targets; `left_out` are rows and targets that are only measured."""
+    more, theirs = left_out or (np.zeros(0, int), targets[:0])
+    truth = np.concatenate([targets, theirs]).argmax(1)
+    labels, none = list("abcdefghijklmnopqrstuvwxyz"[: targets.shape[1]]), np.zeros((0, targets.shape[1]), np.float32)
+    return Dataset(TASK, labels, files, np.concatenate([rows, more]), truth, np.asarray(groups), none)
+
+
+def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """The blocks of a prediction as one array."""
+    return np.concatenate(list(blocks))
+
+
+def taught(index: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """The index with a training photo of each label, which no model has predicted, if it has none at all."""
+    ids = [f"taught {number}" for number in range(len(labels))]
+    more = pd.DataFrame({"id": ids, "split": "train", "label": labels, "digest": ids, "group": -1})
+    return index if (index.split == "train").any() else pd.concat([index, more], ignore_index=True)
+
+
+def kept(found: Predictions) -> Predictions:
+    """The predictions of a file in memory, so that the file may change."""
+    return Predictions(found.keys, found[:])
 
 
 def copy_project(folder: Path) -> Path:

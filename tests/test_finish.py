@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TASK
 
 from finish import finish
 from podium.models.reading import saved_metadata
@@ -28,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(0)
     logits = mlp._network(SIZE, 3, [16, 16], 0.0, "float32")
     probabilities = keras.layers.Softmax(name="probabilities")(logits.output)
-    save(for_any_size(keras.Model(logits.input, probabilities), SIZE, "crop"), LABELS, folder / "fitted.keras")
+    save(for_any_size(keras.Model(logits.input, probabilities), SIZE, "crop"), TASK, LABELS, folder / "fitted.keras")
     (folder / "calibration.json").write_text(json.dumps(FOUND))
     finish(folder / "fitted.keras", folder / "calibration.json", folder / "model.keras")
     return folder

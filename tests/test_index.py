@@ -17,6 +17,7 @@ from conftest import (
     LISTING,
     ROOT,
     TABLES,
+    TASK,
     competition,
     encoded,
     photo,
@@ -31,7 +32,7 @@ from index import index
 from podium.archives.delimited import format_table
 from podium.photos import images, records
 from podium.step import BadInput
-from podium.tables import classes, read_csv
+from podium.tables import read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
 OUTPUTS = ("index.csv", "quarantine.csv", "depth.json")
@@ -732,5 +733,5 @@ def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     index(GROCERY, *paths, layout={"tables": facts["tables"]}, **LISTING)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
-    assert len(classes(found)) == 81
+    assert len(TASK.taught(found)) == 81
     assert read_csv(paths[1]).empty

@@ -30,7 +30,7 @@ from conftest import (
 )
 
 from podium.photos import images
-from podium.tables import Predictions
+from podium.predictions.stored import Predictions
 
 CONFIG, COMPETITION = Path("config/config.yaml"), Path("config/competitions/pets.yaml")
 
@@ -60,20 +60,20 @@ def test_broken_photos_lose_nothing_else(finished: tuple[Path, str]) -> None:
     broken = pd.read_csv(project / "data/pets/quarantine.csv")
     assert sorted(broken.file) == ["test/te201.jpg", "train/co3.jpg"]
     assert "WARNING: 1 test photos" in said
-    found = Predictions.read(project / RESULTS / "linear/pooled.csv").of("test")
-    prior = found.probabilities[found.keys.id == "te201.jpg"][0]
+    found = Predictions.read(project / RESULTS / "linear/pooled.npy").of("test")
+    prior = found[found.keys.id == "te201.jpg"][0]
     np.testing.assert_allclose(prior, [(7 if name == "coffee" else 8) / 31 for name in SUBJECTS], atol=1e-6)
 
 
 def test_out_of_fold_rows_stand_once_and_test_rows_are_the_folds_mean(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    pooled = Predictions.read(project / RESULTS / "cnn/pooled.csv")
-    folds = [Predictions.read(project / RESULTS / f"cnn/seed0-fold{fold}/predictions.csv") for fold in range(2)]
+    pooled = Predictions.read(project / RESULTS / "cnn/pooled.npy")
+    folds = [Predictions.read(project / RESULTS / f"cnn/seed0-fold{fold}/predictions.npy") for fold in range(2)]
     index = pd.read_csv(project / "data/pets/index.csv")
     assert list(pooled.of("train").keys.id) == list(index.id[index.split == "train"])
     assert sorted(pooled.of("train").keys.id) == sorted([*folds[0].of("train").keys.id, *folds[1].of("train").keys.id])
-    mean = (folds[0].of("validation").probabilities + folds[1].of("validation").probabilities) / 2
-    np.testing.assert_allclose(pooled.of("validation").probabilities, mean, atol=1e-6)
+    mean = (folds[0].of("validation")[:] + folds[1].of("validation")[:]) / 2
+    np.testing.assert_allclose(pooled.of("validation")[:], mean, atol=1e-6)
 
 
 def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple[Path, str]) -> None:
@@ -85,10 +85,10 @@ def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple
         "fitted.keras",
         "history.csv",
         "model.keras",
-        "one_view.csv",
-        "predictions.csv",
+        "one_view.npy",
+        "predictions.npy",
     ]
-    assert set(Predictions.read(folder / "predictions.csv").keys.split) == {"validation", "test"}
+    assert set(Predictions.read(folder / "predictions.npy").keys.split) == {"validation", "test"}
     scores = json.loads((folder / "scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"validation": 8}
     assert scores["validation"]["accuracy"]["value"] > 0.9
@@ -103,10 +103,10 @@ def test_a_blend_is_the_weighted_mean_of_its_members(finished: tuple[Path, str])
     weights = pd.read_csv(project / RESULTS / "both/weights.csv")
     assert list(weights.experiment) == ["linear", "cnn"]
     assert weights.weight.sum() == pytest.approx(1)
-    members = [Predictions.read(project / RESULTS / f"{name}/predictions.csv") for name in weights.experiment]
-    found = Predictions.read(project / RESULTS / "both/pooled.csv")
-    by_hand = sum(weight * each.of("test").probabilities for weight, each in zip(weights.weight, members, strict=True))
-    np.testing.assert_allclose(found.of("test").probabilities, by_hand, atol=1e-6)
+    members = [Predictions.read(project / RESULTS / f"{name}/predictions.npy") for name in weights.experiment]
+    found = Predictions.read(project / RESULTS / "both/pooled.npy")
+    by_hand = sum(weight * each.of("test")[:] for weight, each in zip(weights.weight, members, strict=True))
+    np.testing.assert_allclose(found.of("test")[:], by_hand, atol=1e-6)
     scores = json.loads((project / RESULTS / "both/scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {
         "out_of_fold": 31,
@@ -118,9 +118,9 @@ def test_calibration_changes_how_sure_predictions_are_and_not_what_they_say(fini
     project, _ = finished
     for experiment in EXPERIMENTS:
         folder = project / RESULTS / experiment
-        before, after = (Predictions.read(folder / name) for name in ("pooled.csv", "predictions.csv"))
+        before, after = (Predictions.read(folder / name) for name in ("pooled.npy", "predictions.npy"))
         assert after.keys.equals(before.keys)
-        np.testing.assert_array_equal(after.probabilities.argmax(1), before.probabilities.argmax(1))
+        np.testing.assert_array_equal(after[:].argmax(1), before[:].argmax(1))
         found = json.loads((folder / "calibration.json").read_text())
         assert (found["yardstick"], found["photos"]) == ("validation", 8)
 
@@ -189,7 +189,7 @@ def test_however_many_parts_the_photos_are_cut_into_predictions_and_submission_a
     facts = yaml.safe_load((project / COMPETITION).read_text())
     cut = project / "config/competitions/cut.yaml"
     cut.write_text(yaml.safe_dump({**facts, "index": {"shards": 3}}))
-    names = [f"{name}/{file}" for name in ("whole", "cnn") for file in ("predictions.csv", "submission.csv")]
+    names = [f"{name}/{file}" for name in ("whole", "cnn") for file in ("predictions.npy", "submission.csv")]
     snakemake(project, *(f"results/cut/{name}" for name in names), "--config", "competition=cut", "archive=pets.zip")
     assert len(list((project / "data/cut/64px").glob("train-*.npy"))) == 3
     for name in names:
@@ -441,7 +441,7 @@ def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finish
     assert [path.name for path in whole.glob("seed*")] == ["seed0-all"]
     scores = json.loads((whole / "scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"test": 12}
-    assert (whole / "predictions.csv").read_bytes() == (whole / "pooled.csv").read_bytes()
+    assert (whole / "predictions.npy").read_bytes() == (whole / "pooled.npy").read_bytes()
     board = pd.read_csv(project / "results/idx/leaderboard.csv", keep_default_na=False)
     assert board[["experiment", "judged_by"]].to_numpy().tolist() == [["linear", "out_of_fold"], ["whole", ""]]
     assert re.search(r"^results/idx/whole/submission\.csv   accuracy [\d.]+ \(.*\) on the test photos$", said, re.M)

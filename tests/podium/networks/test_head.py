@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import TASK, dataset, joined
 from sklearn.linear_model import LogisticRegression
 
 from podium.models.writing import save
@@ -39,9 +40,9 @@ OPTIONS = {
 def test_saved_head_gives_scikit_learns_probabilities(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.arange(48)
-    model, history = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"])
+    model, history = head.fit(dataset([part], rows, np.eye(4)[truth[rows]], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"]))
 
     features = head.load([part], ["plain", "flip"], rows)
     mean, deviation = features.mean((0, 1)), features.std((0, 1)) + 1e-3
@@ -56,8 +57,8 @@ def test_the_head_is_found_beside_dense_layers_of_the_backbone(tmp_path: Path) -
     features = np.random.default_rng(0).normal(size=(8, 768)).astype(np.float32)
     np.savez(tmp_path / "part.npz", plain=features)
     rows, options = np.arange(8), {"backbone": "convnext_tiny", "weights": "none", "views": ["plain"]}
-    model, _ = head.fit([tmp_path / "part.npz"], rows, np.eye(2)[rows % 2], rows, **(OPTIONS | options))
-    save(model, list("ab"), tmp_path / "model.keras")
+    model, _ = head.fit(dataset([tmp_path / "part.npz"], rows, np.eye(2)[rows % 2], rows), **(OPTIONS | options))
+    save(model, TASK, list("ab"), tmp_path / "model.keras")
     for found, saved in zip(head._weights(tmp_path / "model.keras"), model.get_weights()[-2:], strict=True):
         np.testing.assert_array_equal(found, saved)
 
@@ -65,10 +66,10 @@ def test_the_head_is_found_beside_dense_layers_of_the_backbone(tmp_path: Path) -
 def test_views_are_averaged(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.arange(60)
-    model, _ = head.fit([part], rows, np.eye(4)[truth], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
+    model, _ = head.fit(dataset([part], rows, np.eye(4)[truth], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
     both, *each = (
-        head.predict(tmp_path / "model.keras", [part], rows, views)
+        joined(head.predict(tmp_path / "model.keras", [part], rows, views))
         for views in (["plain", "flip"], ["plain"], ["flip"])
     )
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-6)
@@ -79,9 +80,9 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 ) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth != 2)
-    model, _ = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"])
+    model, _ = head.fit(dataset([part], rows, np.eye(4)[truth[rows]], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"]))
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert found[:, 2].max() < 1e-3
 
@@ -89,16 +90,16 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 def test_two_classes_work_too(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth < 2)
-    model, _ = head.fit([part], rows, np.eye(2)[truth[rows]], rows, **OPTIONS)
-    save(model, list("ab"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], rows, ["plain"])
+    model, _ = head.fit(dataset([part], rows, np.eye(2)[truth[rows]], rows), **OPTIONS)
+    save(model, TASK, list("ab"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], rows, ["plain"]))
     assert (found.argmax(1) == truth[rows]).mean() > 0.95
 
 
 def test_one_photo_of_each_class_is_enough_to_fit(embeddings: tuple[Path, np.ndarray]) -> None:
     """No photo can be spared to choose a penalty; the strongest is used."""
     part, truth = embeddings
-    _, history = head.fit([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4), **OPTIONS)
+    _, history = head.fit(dataset([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4)), **OPTIONS)
     assert history.inner_log_loss.isna().all()
 
 
