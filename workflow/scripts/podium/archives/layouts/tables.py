@@ -61,11 +61,13 @@ def _listed(
     )
     files = _files(archive, table, spec["image"], strict)
     there = [file in archive for file in files]
-    rows: list[list[str]] = []
+    some = any(there)
+    kept: list[int] = []
+    stored: list[str] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
     repeated: list[str] = []
-    for number, (line, key, cell, file, group) in enumerate(zip(table.lines, ids, cells, files, groups, strict=True)):
+    for number, (line, key, cell, file) in enumerate(zip(table.lines, ids, cells, files, strict=True)):
         where = f"{table.name}: line {line}"
         if not key:
             raise BadInput(f"{where}: the id is empty")
@@ -83,14 +85,17 @@ def _listed(
             other = f"'{cells[first]}' in line {table.lines[first]} and '{cell}'"
             fault = "occurs twice" if cells[first] == cell else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
-        if not there[number] and (strict or not any(there)):
-            other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
+        if not there[number] and (strict or not some):
+            other = " (`strict: false` sets such rows aside)" if some else ", nor is any other file of this table"
             raise BadInput(f"{where}: '{file}' is not in the archive{_instead(archive, table, spec, number) or other}")
-        rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
+        kept.append(number)
+        stored.append(label)
     if repeated:
         said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
         log.warning("WARNING: %s: repeated rows count once: %s", table.name, said)
-    return pd.DataFrame(rows, columns=LISTED)
+    reasons = ["" if each else "not in the archive" for each in there]
+    rows = pd.DataFrame({"id": ids, "file": files, "split": split, "reason": reasons, "group": groups})
+    return rows.iloc[kept].assign(label=stored)[LISTED]
 
 
 def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:

@@ -1,0 +1,158 @@
+"""Measure how time and memory grow: the part `scale` of `make bench`; README.md next to this file explains the output.
+
+Each step runs as its own process, by its command line, on photos that are made for it. Times are processor seconds
+(user and system) of that process, since other work on the machine hardly changes these; memory is the process's peak.
+"""
+
+import argparse
+import io
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
+SIDE, COARSE, BLOCK = 32, 4, 1000  # pixels of a photo and of the noise that it is made of; photos drawn at a time
+CLASSES, TEST_EVERY = 10, 10
+FEW = 1_000  # photos that cost little more than the start of a step
+REPEATS = 3  # of all but the largest number of photos; the median counts
+CORES = os.cpu_count() or 1
+LAYOUT = (
+    "{tables: {train: {path: train.csv, image: 'train/{file}', id: file, label: label}, "
+    "test: {path: test.csv, image: 'test/{file}', id: file}}}"
+)
+FILES = {"source": "source.zip", "index": "index.csv", "quarantine": "quarantine.csv", "depth": "depth.json"}
+FILES |= {"records": "records", "pixels": "train-0.npy"}
+
+
+class Cost(NamedTuple):
+    """What a step took: processor seconds and peak memory in MB."""
+
+    seconds: float
+    memory: int
+
+
+def photos(count: int) -> Iterator[bytes]:
+    """So many different JPEG files of smooth noise, the same each time."""
+    random = np.random.default_rng(0)
+    for first in range(0, count, BLOCK):
+        for colours in random.integers(0, 256, (min(BLOCK, count - first), COARSE, COARSE, 3), np.uint8):
+            out = io.BytesIO()
+            Image.fromarray(colours).resize((SIDE, SIDE)).save(out, "JPEG")
+            yield out.getvalue()
+
+
+def make_archive(path: Path, count: int, classes: int = CLASSES) -> Path:
+    """A zip of so many photos and of the tables that list them; every tenth is a test photo."""
+    tables = {"train": ["file,label\n"], "test": ["file\n"]}
+    with zipfile.ZipFile(path, "w") as out:
+        for number, photo in enumerate(photos(count)):
+            split = "train" if number % TEST_EVERY else "test"
+            out.writestr(f"{split}/{number:07}.jpg", photo)
+            tables[split].append(f"{number:07}.jpg" + (f",{number % classes}\n" if split == "train" else "\n"))
+        for split, lines in tables.items():
+            out.writestr(f"{split}.csv", "".join(lines))
+    return path
+
+
+def run(step: str, **given: Any) -> Cost:
+    """Runs a step with these arguments; the benchmark ends if it fails."""
+    flags = [f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in given.items()]
+    with tempfile.TemporaryFile("w+") as said:
+        command = [sys.executable, str(SCRIPTS / f"{step}.py"), *flags]
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
+        _, status, used = os.wait4(process.pid, 0)
+        said.seek(0)
+        text = said.read()
+    peak = re.search(r"peak memory (\d+) MB", text)
+    if status or not peak:
+        sys.exit(text)
+    return Cost(used.ru_utime + used.ru_stime, int(peak[1]))
+
+
+def listed(folder: Path, made: Path, shards: int = 1) -> dict[str, Cost]:
+    """The costs of the steps from an archive to the index of its photos, cut into so many shards."""
+    outputs = {name: folder / file for name, file in FILES.items() if name in ("index", "quarantine", "depth")}
+    settings = {
+        "task": "{classification: {}}",
+        "layout": LAYOUT,
+        "strict": True,
+        "shards": shards,
+        "max_megapixels": 179,
+        "threads": CORES,
+    }
+    source = folder / FILES["source"]
+    return {
+        "download": run("download", source=source, archive=made),
+        "index": run("index", source=source, **outputs, **settings),
+    }
+
+
+def pack(folder: Path, shards: int = 1) -> Cost:
+    files = {name: folder / FILES[name] for name in ("source", "index", "records")}
+    return run("pack", **files, layout=LAYOUT, shards=shards)
+
+
+def preprocess(folder: Path) -> Cost:
+    """The training photos alone."""
+    files = {name: folder / FILES[name] for name in ("records", "depth", "pixels")}
+    return run("preprocess", **files, part="train-0", size=SIDE, fit="crop", threads=CORES)
+
+
+def growth(folder: Path, counts: list[int]) -> None:
+    """Time a photo beyond the first thousand, and memory, for few and for many photos."""
+    found = {}
+    for count in (FEW, *counts):
+        made, repeats = make_archive(folder / "made.zip", count), 1 if count == max(counts) else REPEATS
+        runs = [
+            {**listed(folder, made), "pack": pack(folder), "preprocess": preprocess(folder)} for _ in range(repeats)
+        ]
+        found[count] = {
+            step: Cost(statistics.median(run[step].seconds for run in runs), max(run[step].memory for run in runs))
+            for step in runs[0]
+        }
+    print(f"{'processor time a photo, peak memory':<36}" + "".join(f"{f'{count:,} photos':>24}" for count in counts))
+    for step, start in found[FEW].items():
+        share = 1 - 1 / TEST_EVERY if step == "preprocess" else 1.0
+        each = [(found[count][step].seconds - start.seconds) / (count - FEW) / share for count in counts]
+        figures = "".join(
+            f"{f'{time * 1e6:.1f} us {found[count][step].memory:5} MB':>24}"
+            for count, time in zip(counts, each, strict=True)
+        )
+        print(f"{step:<36}{figures}   {each[-1] / each[0]:.3f} times the time a photo", flush=True)
+
+
+def shards(folder: Path, counts: list[int]) -> None:
+    """What `pack` takes for one part of each split and for a hundred."""
+    made = make_archive(folder / "made.zip", counts[0])
+    print(f"{f'pack, {counts[0]:,} photos':<36}{'processor time':>24}")
+    for number in (1, 100):
+        listed(folder, made, number)
+        runs = [pack(folder, number) for _ in range(REPEATS)]
+        print(f"{f'{number} shards':<36}{statistics.median(run.seconds for run in runs):>22.2f} s", flush=True)
+
+
+ROWS: dict[str, Callable[[Path, list[int]], None]] = {"growth": growth, "shards": shards}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS), help="what to measure")
+    parser.add_argument("--photos", nargs="*", type=int, default=[100_000, 1_000_000], help="the fewest first")
+    given = parser.parse_args()
+    for row in given.rows:
+        with tempfile.TemporaryDirectory(prefix="podium-scale-") as folder:
+            ROWS[row](Path(folder), given.photos)
+
+
+if __name__ == "__main__":
+    main()
