@@ -40,7 +40,7 @@ SECONDS_BETWEEN_LINES = 5.0
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 SECONDS_BETWEEN_TRIES = 1.0
 SECONDS_TO_SIFT = 2.0
-TOGETHER = 8  # items that a thread is given at a time
+TOGETHER = 4  # items that a thread is given at a time
 # What TensorFlow's native code says of itself as it starts: notes, warnings, and that there is no driver of NVIDIA's.
 CHATTER = r"^(WARNING: All log messages before absl|[IW][0-9]{4} [0-9:.]+ +[0-9]+ |E[0-9]{4} .*call to cuInit.*303)"
 

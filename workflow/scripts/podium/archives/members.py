@@ -23,6 +23,7 @@ LOCATOR, LOCATOR_MARK = struct.Struct("<4sL8xL"), b"PK\6\7"
 WIDE, WIDE_FIELD = 0xFFFFFFFF, 1
 LONGEST_END = END64.size + LOCATOR.size + END.size + 0xFFFF  # with a comment of any length
 UTF8 = 1 << 11
+# Methods that expand only as far as requested; a few bytes of bzip2 become gigabytes, whatever their header states.
 STORED, DEFLATED = 0, 8
 PIECE = 1 << 20
 

@@ -157,13 +157,13 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
     """Photos in the listed photos' folders that no table lists: raises BadInput if `strict`, else warns."""
-    folders, files = {posixpath.dirname(file) for file in listed.file}, set(listed.file)
+    files = set(listed.file)
+    rest = [name for name in archive.names() if name not in files]
+    folders = {posixpath.dirname(file) for file in files} if rest else set()
     unlisted = [
         name
-        for name in archive.names()
-        if posixpath.dirname(name) in folders
-        and posixpath.splitext(name)[1].lower() in images.SUFFIXES
-        and name not in files
+        for name in rest
+        if posixpath.dirname(name) in folders and posixpath.splitext(name)[1].lower() in images.SUFFIXES
     ]
     if unlisted and strict:
         others = f"this file, nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else "this file"
