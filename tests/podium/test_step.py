@@ -4,7 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -375,3 +375,33 @@ def test_the_memory_limit_of_the_rule_reaches_the_step(
     step._limit_libraries(3, 512)
     assert os.environ["PODIUM_GPU_MEMORY"] == "512"
     assert os.environ["OMP_NUM_THREADS"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_threads_give_results_in_order_and_take_few_items_ahead(threads: int, caplog: pytest.LogCaptureFixture) -> None:
+    taken, ahead = [], []
+
+    def items() -> Iterator[int]:
+        for number in range(500):
+            taken.append(number)
+            yield number
+
+    with caplog.at_level(logging.INFO):
+        for place, result in enumerate(step.in_threads(lambda item: item**2, items(), 500, "photos", threads)):
+            assert result == place**2
+            ahead.append(len(taken) - place)
+    assert len(ahead) == len(taken) == 500
+    assert max(ahead) <= step.TOGETHER * (threads + 1)
+    assert "500 of 500 photos" in caplog.text
+
+
+def test_the_first_error_in_a_thread_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(number: int) -> int:
+        if number >= 20:
+            raise step.BadInput(f"photo {number}")
+        return number
+
+    results = step.in_threads(refuse, range(10**9), 10**9, "photos", 4)
+    with caplog.at_level(logging.INFO), pytest.raises(step.BadInput, match="photo 20"):
+        list(results)
+    assert "photos, " not in caplog.text

@@ -83,14 +83,14 @@ rule ask:
 
 
 rule pack:
-    """Pack one part's photos, still encoded, into a TFRecord file."""
+    """Pack all photos, still encoded, into a TFRecord file for each part."""
     input:
         source="data/{competition}/source.zip",
         index="data/{competition}/index.csv",
     output:
-        records="data/{competition}/records/{part}.tfrecord",
+        records=directory("data/{competition}/records"),
     log:
-        "logs/{competition}/pack-{part}.log",
+        "logs/{competition}/pack.log",
     conda:
         "../envs/podium.yaml"
     params:
@@ -103,7 +103,7 @@ rule pack:
 rule preprocess:
     """Decode, orient and resize one part's photos, once."""
     input:
-        records="data/{competition}/records/{part}.tfrecord",
+        records="data/{competition}/records",
         depth="data/{competition}/depth.json",
     output:
         pixels="data/{competition}/{size}px/{part}.npy",

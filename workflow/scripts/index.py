@@ -2,9 +2,9 @@
 
 import hashlib
 import json
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from podium import SPLITS, tasks
 from podium.archives import layouts
 from podium.archives.opening import Archive
 from podium.photos import images
-from podium.step import BadInput, Output, Progress, escaped, log, run
+from podium.step import BadInput, Output, escaped, in_threads, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)
@@ -56,6 +56,7 @@ def index(
     for doubt in target.doubts(photos.label[photos.split == "train"], _column(layout)):
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
+    del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():
@@ -79,10 +80,9 @@ def _examine(
     read: Callable[[str], bytes], photos: pd.DataFrame, strict: bool, max_megapixels: float, threads: int
 ) -> pd.DataFrame:
     """Adds the columns of `images.examine` and the digest, or the reason why a file cannot be read."""
-    progress = Progress(len(photos), "photos")
 
-    def examine(file: str, reason: str) -> tuple[Any, ...]:
-        progress.update(1)
+    def examine(row: tuple[str, str]) -> tuple[Any, ...]:
+        file, reason = row
         try:
             if not reason:
                 data = read(file)
@@ -93,10 +93,14 @@ def _examine(
             reason = str(error)
         return *UNSEEN, "", reason
 
-    with progress, ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(examine, photos.file, photos.reason))
-    columns = [*images.Seen._fields, "digest", "reason"]
-    return photos.assign(**dict(zip(columns, zip(*found, strict=True), strict=True)))
+    # Columns are filled photo by photo, since a million rows of Python's would take half a gigabyte.
+    columns: dict[str, Any] = {name: [] for name in (*images.Seen._fields, "digest", "reason")}
+    columns |= {"width": array("q"), "height": array("q")}
+    rows = zip(photos.file, photos.reason, strict=True)
+    for found in in_threads(examine, rows, len(photos), "photos", threads):
+        for column, value in zip(columns.values(), found, strict=True):
+            column.append(value)
+    return photos.assign(**columns)
 
 
 def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | None) -> list[float] | None:
@@ -239,10 +243,12 @@ def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -
     )
 
 
-def _parts(splits: pd.Series, shards: int) -> pd.Series:
+def _parts(splits: pd.Series, shards: int) -> NDArray[np.object_]:
     """The part of each photo: every split is cut into `shards` runs of consecutive photos, of nearly equal length."""
     position, size = splits.groupby(splits).cumcount(), splits.groupby(splits).transform("size")
-    return splits + "-" + (position * shards // size).astype(str)
+    code, found = splits.factorize()
+    names = np.array([f"{split}-{shard}" for split in found for shard in range(shards)], object)
+    return names[code * shards + position * shards // size]
 
 
 if __name__ == "__main__":

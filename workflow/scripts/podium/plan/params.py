@@ -34,11 +34,11 @@ def ask(job: Job) -> Settings:
 
 
 def pack(job: Job) -> Settings:
-    return {"part": job.wildcards.part, "layout": job.config.layout(job.competition)}
+    return {"shards": job.facts["index"]["shards"], "layout": job.config.layout(job.competition)}
 
 
 def preprocess(job: Job) -> Settings:
-    return {"size": int(job.wildcards.size), **job.facts["preprocess"]}
+    return {"part": job.wildcards.part, "size": int(job.wildcards.size), **job.facts["preprocess"]}
 
 
 def embed(job: Job) -> Settings:

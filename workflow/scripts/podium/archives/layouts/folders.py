@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from podium.archives.layouts import LISTED, Labels
+from podium.archives.layouts import Labels
 from podium.archives.opening import Archive
 from podium.step import BadInput
 
@@ -18,10 +18,8 @@ def photos(archive: Archive, spec: dict[str, Any], labels: Labels, **_: Any) -> 
     if not inside:
         raise BadInput(f"folders.path: the archive has no folder of photos below '{root}'")
     ids = [name.removeprefix(root) for name in inside]
-    rows = [
-        [key, name, labels.read(key.partition("/")[0]), "train", "", ""] for key, name in zip(ids, inside, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=LISTED)
+    own = [labels.read(key.partition("/")[0]) for key in ids]
+    return pd.DataFrame({"id": ids, "file": inside, "label": own, "split": "train", "reason": "", "group": ""})
 
 
 def reader(archive: Archive, _: dict[str, Any]) -> Callable[[str], bytes]:

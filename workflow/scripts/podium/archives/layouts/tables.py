@@ -61,11 +61,13 @@ def _listed(
     )
     files = _files(archive, table, spec["image"], strict)
     there = [file in archive for file in files]
-    rows: list[list[str]] = []
+    some = any(there)
+    kept: list[int] = []
+    stored: list[str] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
     repeated: list[str] = []
-    for number, (line, key, cell, file, group) in enumerate(zip(table.lines, ids, cells, files, groups, strict=True)):
+    for number, (line, key, cell, file) in enumerate(zip(table.lines, ids, cells, files, strict=True)):
         where = f"{table.name}: line {line}"
         if not key:
             raise BadInput(f"{where}: the id is empty")
@@ -83,14 +85,17 @@ def _listed(
             other = f"'{cells[first]}' in line {table.lines[first]} and '{cell}'"
             fault = "occurs twice" if cells[first] == cell else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
-        if not there[number] and (strict or not any(there)):
-            other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
+        if not there[number] and (strict or not some):
+            other = " (`strict: false` sets such rows aside)" if some else ", nor is any other file of this table"
             raise BadInput(f"{where}: '{file}' is not in the archive{_instead(archive, table, spec, number) or other}")
-        rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
+        kept.append(number)
+        stored.append(label)
     if repeated:
         said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
         log.warning("WARNING: %s: repeated rows count once: %s", table.name, said)
-    return pd.DataFrame(rows, columns=LISTED)
+    reasons = ["" if each else "not in the archive" for each in there]
+    rows = pd.DataFrame({"id": ids, "file": files, "split": split, "reason": reasons, "group": groups})
+    return rows.iloc[kept].assign(label=stored)[LISTED]
 
 
 def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:
@@ -152,13 +157,13 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
     """Photos in the listed photos' folders that no table lists: raises BadInput if `strict`, else warns."""
-    folders, files = {posixpath.dirname(file) for file in listed.file}, set(listed.file)
+    files = set(listed.file)
+    rest = [name for name in archive.names() if name not in files]
+    folders = {posixpath.dirname(file) for file in files} if rest else set()
     unlisted = [
         name
-        for name in archive.names()
-        if posixpath.dirname(name) in folders
-        and posixpath.splitext(name)[1].lower() in images.SUFFIXES
-        and name not in files
+        for name in rest
+        if posixpath.dirname(name) in folders and posixpath.splitext(name)[1].lower() in images.SUFFIXES
     ]
     if unlisted and strict:
         others = f"this file, nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else "this file"
