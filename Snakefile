@@ -6,6 +6,7 @@ import time
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from podium.digests import digests
 from podium.plan.plan import Plan
 from podium.plan.summary import Once, last_words
 

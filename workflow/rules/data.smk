@@ -4,14 +4,18 @@
 #   archive -> download -> index -> pack -> preprocess -> embed
 #                            |--> split
 #                            `--> ask
+#
+# An output that grows with the photos has a digest file, and a rule that reads it is run again only if the digest is
+# another one. The file itself is `ancient`: Snakemake does not look at its time, and does not read it.
 
 
 rule download:
     """Fetch the archive, check it, and store it as one zip file."""
     input:
-        lambda w: plan.archive_file(w.competition),
+        ancient(lambda w: plan.archive_file(w.competition)),  # `state` is its content
     output:
         # `update`: if a download fails, the previous archive is kept.
+        update(digests("data/{competition}/source.zip")),
         source=update("data/{competition}/source.zip"),
     log:
         "logs/{competition}/download.log",
@@ -28,8 +32,10 @@ rule download:
 rule index:
     """List every photo with its label, split and part; set aside what cannot be read."""
     input:
-        source="data/{competition}/source.zip",
+        digests("data/{competition}/source.zip"),
+        source=ancient("data/{competition}/source.zip"),
     output:
+        digests("data/{competition}/index.csv", "data/{competition}/quarantine.csv"),
         index="data/{competition}/index.csv",
         quarantine="data/{competition}/quarantine.csv",
         depth="data/{competition}/depth.json",
@@ -48,8 +54,10 @@ rule index:
 rule split:
     """Divide the training photos into folds: seeded, stratified, whole groups at a time."""
     input:
-        index="data/{competition}/index.csv",
+        digests("data/{competition}/index.csv"),
+        index=ancient("data/{competition}/index.csv"),
     output:
+        digests("data/{competition}/folds{folds}.csv"),
         folds="data/{competition}/folds{folds}.csv",
     log:
         "logs/{competition}/split-{folds}.log",
@@ -65,10 +73,12 @@ rule split:
 rule ask:
     """Read what a submission must look like, before anything is trained."""
     input:
-        source="data/{competition}/source.zip",
-        index="data/{competition}/index.csv",
-        quarantine="data/{competition}/quarantine.csv",
+        digests("data/{competition}/source.zip", "data/{competition}/index.csv", "data/{competition}/quarantine.csv"),
+        source=ancient("data/{competition}/source.zip"),
+        index=ancient("data/{competition}/index.csv"),
+        quarantine=ancient("data/{competition}/quarantine.csv"),
     output:
+        digests("data/{competition}/asked.json"),
         asked="data/{competition}/asked.json",
     log:
         "logs/{competition}/ask.log",
@@ -85,9 +95,11 @@ rule ask:
 rule pack:
     """Pack one part's photos, still encoded, into a TFRecord file."""
     input:
-        source="data/{competition}/source.zip",
-        index="data/{competition}/index.csv",
+        digests("data/{competition}/source.zip", "data/{competition}/index.csv"),
+        source=ancient("data/{competition}/source.zip"),
+        index=ancient("data/{competition}/index.csv"),
     output:
+        digests("data/{competition}/records/{part}.tfrecord"),
         records="data/{competition}/records/{part}.tfrecord",
     log:
         "logs/{competition}/pack-{part}.log",
@@ -103,9 +115,11 @@ rule pack:
 rule preprocess:
     """Decode, orient and resize one part's photos, once."""
     input:
-        records="data/{competition}/records/{part}.tfrecord",
+        digests("data/{competition}/records/{part}.tfrecord"),
+        records=ancient("data/{competition}/records/{part}.tfrecord"),
         depth="data/{competition}/depth.json",
     output:
+        digests("data/{competition}/{size}px/{part}.npy"),
         pixels="data/{competition}/{size}px/{part}.npy",
     log:
         "logs/{competition}/preprocess-{size}-{part}.log",
@@ -122,10 +136,12 @@ rule preprocess:
 rule embed:
     """Run one part's photos through a frozen backbone, once for each of the views."""
     input:
-        plan.weights,
-        pixels="data/{competition}/{size}px/{part}.npy",
-        index="data/{competition}/index.csv",
+        ancient(plan.weights),  # `state` is their content
+        digests("data/{competition}/{size}px/{part}.npy", "data/{competition}/index.csv"),
+        pixels=ancient("data/{competition}/{size}px/{part}.npy"),
+        index=ancient("data/{competition}/index.csv"),
     output:
+        digests("data/{competition}/{size}px/{backbone}/{views}/{part}.npz"),
         embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",
     log:
         "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
@@ -137,6 +153,7 @@ rule embed:
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("embed", w),
+        state=plan.weights_state,
         code=lambda w: plan.code("embed", w),
     script:
         "../scripts/embed.py"

@@ -10,13 +10,15 @@
 rule train:
     """Train one network, on all training photos or without one fold."""
     input:
-        plan.weights,
-        parts=lambda w: plan.photos("train", w),
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
-        teachers=plan.teachers,
+        ancient(plan.weights),  # `state` is their content
+        digests(lambda w: plan.photos("train", w), "data/{competition}/index.csv", plan.folds, plan.teachers),
+        parts=ancient(lambda w: plan.photos("train", w)),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
+        teachers=ancient(plan.teachers),
         depth="data/{competition}/depth.json",
     output:
+        digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
         model="results/{competition}/{experiment}/{fit}/fitted.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",
         events="results/{competition}/{experiment}/{fit}/events.out.tfevents.history",
@@ -30,6 +32,7 @@ rule train:
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("train", w),
+        state=plan.weights_state,
         code=lambda w: plan.code("train", w),
     script:
         "../scripts/train.py"
@@ -38,11 +41,21 @@ rule train:
 rule predict:
     """Predict, with one fit's model, the photos that it has not seen."""
     input:
-        model="results/{competition}/{experiment}/{fit}/fitted.keras",
-        parts=lambda w: plan.photos("predict", w),
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
+        digests(
+            "results/{competition}/{experiment}/{fit}/fitted.keras",
+            lambda w: plan.photos("predict", w),
+            "data/{competition}/index.csv",
+            plan.folds,
+        ),
+        model=ancient("results/{competition}/{experiment}/{fit}/fitted.keras"),
+        parts=ancient(lambda w: plan.photos("predict", w)),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
     output:
+        digests(
+            "results/{competition}/{experiment}/{fit}/predictions.csv",
+            "results/{competition}/{experiment}/{fit}/one_view.csv",
+        ),
         predictions="results/{competition}/{experiment}/{fit}/predictions.csv",
         one_view="results/{competition}/{experiment}/{fit}/one_view.csv",
     log:
@@ -63,10 +76,12 @@ rule predict:
 rule pool:
     """Combine the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
     input:
-        fits=plan.fits,
-        index="data/{competition}/index.csv",
-        quarantine="data/{competition}/quarantine.csv",
+        digests(plan.fits, "data/{competition}/index.csv", "data/{competition}/quarantine.csv"),
+        fits=ancient(plan.fits),
+        index=ancient("data/{competition}/index.csv"),
+        quarantine=ancient("data/{competition}/quarantine.csv"),
     output:
+        digests("results/{competition}/{experiment}/pooled.csv"),
         pooled="results/{competition}/{experiment}/pooled.csv",
     log:
         "logs/{competition}/{experiment}/pool.log",
@@ -83,9 +98,11 @@ rule pool:
 rule blend:
     """Blend the predictions of several experiments."""
     input:
-        members=plan.members,
-        index="data/{competition}/index.csv",
+        digests(plan.members, "data/{competition}/index.csv"),
+        members=ancient(plan.members),
+        index=ancient("data/{competition}/index.csv"),
     output:
+        digests("results/{competition}/{experiment}/pooled.csv"),
         pooled="results/{competition}/{experiment}/pooled.csv",
         weights="results/{competition}/{experiment}/weights.csv",
     log:
@@ -104,11 +121,18 @@ rule blend:
 rule calibrate:
     """Calibrate the probabilities by temperature scaling."""
     input:
-        pooled="results/{competition}/{experiment}/pooled.csv",
-        fits=plan.fits,
-        one_view=plan.one_view,
-        index="data/{competition}/index.csv",
+        digests(
+            "results/{competition}/{experiment}/pooled.csv",
+            plan.fits,
+            plan.one_view,
+            "data/{competition}/index.csv",
+        ),
+        pooled=ancient("results/{competition}/{experiment}/pooled.csv"),
+        fits=ancient(plan.fits),
+        one_view=ancient(plan.one_view),
+        index=ancient("data/{competition}/index.csv"),
     output:
+        digests("results/{competition}/{experiment}/predictions.csv"),
         predictions="results/{competition}/{experiment}/predictions.csv",
         calibration="results/{competition}/{experiment}/calibration.json",
     log:
@@ -125,9 +149,11 @@ rule calibrate:
 rule finish:
     """Add the calibration to one fit's model."""
     input:
-        fitted="results/{competition}/{experiment}/{fit}/fitted.keras",
+        digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
+        fitted=ancient("results/{competition}/{experiment}/{fit}/fitted.keras"),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
+        digests("results/{competition}/{experiment}/{fit}/model.keras"),
         model="results/{competition}/{experiment}/{fit}/model.keras",
     log:
         "logs/{competition}/{experiment}/finish-{fit}.log",

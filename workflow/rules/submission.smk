@@ -15,9 +15,10 @@
 rule evaluate:
     """Score one experiment's predictions on photos that its models were not trained on."""
     input:
-        predictions="results/{competition}/{experiment}/predictions.csv",
-        fits=plan.fits,
-        index="data/{competition}/index.csv",
+        digests("results/{competition}/{experiment}/predictions.csv", plan.fits, "data/{competition}/index.csv"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.csv"),
+        fits=ancient(plan.fits),
+        index=ancient("data/{competition}/index.csv"),
     output:
         scores="results/{competition}/{experiment}/scores.json",
         classes="results/{competition}/{experiment}/classes.csv",
@@ -39,8 +40,9 @@ rule submit:
     """Write the submission and check it against the sample."""
     input:
         "results/{competition}/{experiment}/scores.json",  # no submission without its score
-        asked="data/{competition}/asked.json",
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        digests("data/{competition}/asked.json", "results/{competition}/{experiment}/predictions.csv"),
+        asked=ancient("data/{competition}/asked.json"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.csv"),
     output:
         submission="results/{competition}/{experiment}/{submission}",
     log:
@@ -120,7 +122,8 @@ rule curves:
 rule export:
     """Convert one fit's model into forms that other programs load: weights, and a SavedModel to serve."""
     input:
-        model="results/{competition}/{experiment}/{fit}/model.keras",
+        digests("results/{competition}/{experiment}/{fit}/model.keras"),
+        model=ancient("results/{competition}/{experiment}/{fit}/model.keras"),
     output:
         weights="results/{competition}/{experiment}/{fit}/model.weights.h5",
         served=directory("results/{competition}/{experiment}/{fit}/served"),
@@ -138,10 +141,11 @@ rule export:
 rule robustness:
     """Score one experiment on increasingly corrupted photos."""
     input:
-        models=plan.models,
-        parts=plan.judging,
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
+        digests(plan.models, plan.judging, "data/{competition}/index.csv", plan.folds),
+        models=ancient(plan.models),
+        parts=ancient(plan.judging),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
         robustness="results/{competition}/{experiment}/robustness.csv",

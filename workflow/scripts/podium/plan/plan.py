@@ -6,14 +6,16 @@ All of the config is checked when the plan is made, before any job runs.
 import hashlib
 import re
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from podium import machine
 from podium.backbones import FAMILIES, WITHOUT_A_FILE
+from podium.digests import SUFFIX
 from podium.plan.config import COMPETITIONS, DATA_BLOCKS, EMBEDDED, KAGGLE, LAYOUTS, Config
+from podium.plan.contents import content
 from podium.plan.fingerprint import fingerprint
 from podium.plan.settings import ConfigError, Settings, instead, leaves
 from podium.predictions.history import Scored, plain, read
@@ -116,10 +118,10 @@ class Plan:
         return [str(each) for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
 
     def archive_file(self, competition: str) -> list[str]:
-        """The local archive as an input of `download`; a folder is tracked by `archive_state` instead."""
+        """The local archive as an input of `download`, if it is a file; `archive_state` is what it contains."""
         archive, source = self._config.facts(competition)["archive"], Path(f"data/{competition}/source.zip")
         if archive is None:
-            if not source.exists():
+            if not (source.exists() and Path(f"{source}{SUFFIX}").exists()):
                 how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
                 raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: {how}")
             return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
@@ -133,16 +135,20 @@ class Plan:
         return [] if path.is_dir() else [str(path)]
 
     def archive_state(self, competition: str) -> str:
-        """A digest of the names and contents in an archive that is a folder; empty for any other."""
+        """A digest of what a local archive, a file or a folder, contains; empty for any other."""
         archive = self._config.facts(competition)["archive"]
-        if not isinstance(archive, str) or not (folder := Path(archive).expanduser()).is_dir():
+        if not isinstance(archive, str) or not (path := Path(archive).expanduser()).exists():
             return ""
-        digest = hashlib.sha256()
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            with path.open("rb") as file:
-                content = hashlib.file_digest(file, "sha256").hexdigest()
-            digest.update(f"{path.relative_to(folder)}\n{content}\n".encode(errors="surrogateescape"))
-        return digest.hexdigest()
+        return self._content(path)
+
+    def weights_state(self, wildcards: Any) -> str:
+        """A digest of what the backbone's weights, if they are a file or a folder, contain; empty for any others."""
+        _, weights = self._pretrained(wildcards) or ("", "none")
+        return "" if weights in WITHOUT_A_FILE or not Path(weights).exists() else self._content(Path(weights))
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def _content(self, path: Path) -> str:
+        return content(path)
 
     def folds(self, wildcards: Any) -> str:
         count = self._config.experiment(wildcards.competition, wildcards.experiment)["folds"] or HELD_OUT
