@@ -216,14 +216,85 @@ def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> Non
     assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
 
 
-def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
-    project, _ = finished
+# Notes each file that Snakemake, or the plan in its process, reads to compare its content.
+COUNTING = """
+import hashlib, os, sys
+file_digest = hashlib.file_digest
+
+def counted(file, *algorithm):
+    if "snakemake.cli" in sys.modules:
+        with open(os.environ["COMPARED"], "a") as out:
+            out.write(f"{os.path.relpath(file.name)}\\n")
+    return file_digest(file, *algorithm)
+
+hashlib.file_digest = counted
+"""
+
+
+def compared(project: Path, folder: Path, *arguments: str) -> list[str]:
+    """The files that a run reads to compare them, as often as it reads each, but for what its steps read."""
+    (folder / "sitecustomize.py").write_text(COUNTING)
+    (folder / "compared").write_text("")
+    snakemake(project, *arguments, *ARCHIVE, COMPARED=str(folder / "compared"), PYTHONPATH=str(folder))
+    return (folder / "compared").read_text().splitlines()
+
+
+def touch(project: Path) -> None:
     later = time.time() + 10
-    for folder in ("config", "workflow", "data", "profiles"):
+    for folder in ("config", "workflow", "data", "profiles", "results"):
         for path in (project / folder).rglob("*"):
             os.utime(path, (later, later))
     for name in ("Snakefile", "pets.zip", "requirements.lock"):
         os.utime(project / name, (later, later))
+
+
+def test_touching_files_reruns_nothing_and_only_small_ones_are_read(finished: tuple[Path, str], tmp_path: Path) -> None:
+    project, _ = finished
+    touch(project)
+    read = compared(project, tmp_path, "--dry-run")
+    assert scheduled(project) == set()
+    # The archive is the user's own: nothing but its content says whether it is another one.
+    assert read.count("pets.zip") == 1
+    assert len(read) == len(set(read))
+    assert [path for path in read if (project / f"{path}.sha256").exists()] == []
+    assert "pets.zip" not in compared(project, tmp_path, "--dry-run")
+
+
+def test_a_job_that_ends_has_its_small_inputs_read_and_no_large_one(finished: tuple[Path, str], tmp_path: Path) -> None:
+    project, _ = finished
+    read = compared(project, tmp_path, "--force", "data/pets/asked.json", "data/pets/folds2.csv")
+    inputs = {"ask": 5, "split": 2}  # without source.zip
+    assert len(read) == sum(2 * count for count in inputs.values())  # once for each of the two outputs
+    assert (
+        max((project / path).stat().st_size for path in read)
+        < 10**6
+        < (project / "data/pets/source.zip").stat().st_size
+    )
+    assert scheduled(project) == set()  # since the same was written again
+
+
+def test_another_archive_in_the_same_place_is_read(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    path = project / "pets.zip"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b"another comment")
+        assert scheduled(project) >= {"download", "index", "pack"}
+    finally:
+        path.write_bytes(before)
+    assert scheduled(project) == set()
+
+
+def test_what_is_deleted_is_made_again_with_its_digest(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    path = project / "data/pets/folds2.csv"
+    beside = path.with_name("folds2.csv.sha256")
+    before = path.read_bytes(), beside.read_bytes()
+    for gone in (path, beside):
+        gone.unlink()
+        assert scheduled(project, "data/pets/folds2.csv", beside.relative_to(project).as_posix(), *ARCHIVE) == {"split"}
+        snakemake(project, "data/pets/folds2.csv", beside.relative_to(project).as_posix(), *ARCHIVE)
+        assert (path.read_bytes(), beside.read_bytes()) == before
     assert scheduled(project) == set()
 
 

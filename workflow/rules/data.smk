@@ -21,6 +21,9 @@ rule download:
         "logs/{competition}/download.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("download"),
+        runtime=plan.minutes("download"),
     params:
         settings=lambda w: plan.settings("download", w),
         state=lambda w: plan.archive_state(w.competition),
@@ -44,6 +47,9 @@ rule index:
     conda:
         "../envs/podium.yaml"
     threads: plan.cores(workflow.cores)
+    resources:
+        mem_mb=plan.memory("index"),
+        runtime=plan.minutes("index"),
     params:
         settings=lambda w: plan.settings("index", w),
         code=lambda w: plan.code("index", w),
@@ -63,6 +69,9 @@ rule split:
         "logs/{competition}/split-{folds}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("split"),
+        runtime=plan.minutes("split"),
     params:
         settings=lambda w: plan.settings("split", w),
         code=plan.code("split"),
@@ -85,6 +94,9 @@ rule ask:
     priority: 1  # a sample or a form that does not fit is found before hours of training
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("ask"),
+        runtime=plan.minutes("ask"),
     params:
         settings=lambda w: plan.settings("ask", w),
         code=plan.code("ask"),
@@ -105,6 +117,9 @@ rule pack:
         "logs/{competition}/pack-{part}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("pack"),
+        runtime=plan.minutes("pack"),
     params:
         settings=lambda w: plan.settings("pack", w),
         code=lambda w: plan.code("pack", w),
@@ -126,6 +141,9 @@ rule preprocess:
     conda:
         "../envs/podium.yaml"
     threads: plan.cores(workflow.cores)
+    resources:
+        mem_mb=plan.memory("preprocess"),
+        runtime=plan.minutes("preprocess"),
     params:
         settings=lambda w: plan.settings("preprocess", w),
         code=plan.code("preprocess"),
@@ -149,6 +167,8 @@ rule embed:
         "../envs/podium.yaml"
     threads: plan.gpu_cores(workflow.cores)
     resources:
+        mem_mb=plan.memory("embed"),
+        runtime=plan.minutes("embed"),
         gpu=1,
         gpu_memory=plan.gpu_memory,
     params:

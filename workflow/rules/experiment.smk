@@ -28,6 +28,8 @@ rule train:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
+        mem_mb=plan.memory("train"),
+        runtime=plan.minutes("train"),
         gpu=lambda w: plan.gpus("train", w),
         gpu_memory=plan.gpu_memory,
     params:
@@ -64,6 +66,8 @@ rule predict:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
+        mem_mb=plan.memory("predict"),
+        runtime=plan.minutes("predict"),
         gpu=lambda w: plan.gpus("predict", w),
         gpu_memory=plan.gpu_memory,
     params:
@@ -89,6 +93,9 @@ rule pool:
         experiment=plan.experiments,
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("pool"),
+        runtime=plan.minutes("pool"),
     params:
         code=plan.code("pool"),
     script:
@@ -111,6 +118,9 @@ rule blend:
         experiment=plan.ensembles,
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("blend"),
+        runtime=plan.minutes("blend"),
     params:
         settings=lambda w: plan.settings("blend", w),
         code=plan.code("blend"),
@@ -139,6 +149,9 @@ rule calibrate:
         "logs/{competition}/{experiment}/calibrate.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("calibrate"),
+        runtime=plan.minutes("calibrate"),
     params:
         settings=lambda w: plan.settings("calibrate", w),
         code=plan.code("calibrate"),
@@ -159,6 +172,9 @@ rule finish:
         "logs/{competition}/{experiment}/finish-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("finish"),
+        runtime=plan.minutes("finish"),
     params:
         code=plan.code("finish"),
     script:

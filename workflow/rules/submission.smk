@@ -29,6 +29,9 @@ rule evaluate:
         "logs/{competition}/{experiment}/evaluate.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("evaluate"),
+        runtime=plan.minutes("evaluate"),
     params:
         settings=lambda w: plan.settings("evaluate", w),
         code=plan.code("evaluate"),
@@ -51,6 +54,9 @@ rule submit:
         submission=r"submission\.(csv|tsv)|[^/]+\.zip",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("submit"),
+        runtime=plan.minutes("submit"),
     params:
         settings=lambda w: plan.settings("submit", w),
         code=plan.code("submit"),
@@ -69,6 +75,9 @@ rule upload:
         "logs/{competition}/{experiment}/upload.log",
     conda:
         "../envs/kaggle.yaml"
+    resources:
+        mem_mb=plan.memory("upload"),
+        runtime=plan.minutes("upload"),
     params:
         settings=lambda w: plan.settings("upload", w),
         code=plan.code("upload"),
@@ -95,6 +104,9 @@ rule leaderboard:
         "logs/{competition}/leaderboard.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("leaderboard"),
+        runtime=plan.minutes("leaderboard"),
     params:
         settings=lambda w: plan.settings("leaderboard", w),
         code=plan.code("leaderboard"),
@@ -112,6 +124,9 @@ rule curves:
         "logs/{competition}/{experiment}/curves.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("curves"),
+        runtime=plan.minutes("curves"),
     params:
         settings=lambda w: plan.settings("curves", w),
         code=plan.code("curves"),
@@ -131,6 +146,9 @@ rule export:
         "logs/{competition}/{experiment}/export-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("export"),
+        runtime=plan.minutes("export"),
     params:
         settings=lambda w: plan.settings("export", w),
         code=lambda w: plan.code("export", w),
@@ -155,6 +173,8 @@ rule robustness:
         "../envs/podium.yaml"
     threads: plan.gpu_cores(workflow.cores)
     resources:
+        mem_mb=plan.memory("robustness"),
+        runtime=plan.minutes("robustness"),
         gpu=1,
         gpu_memory=plan.gpu_memory,
     params:

@@ -14,6 +14,7 @@ from typing import Any
 from podium import machine
 from podium.backbones import FAMILIES, WITHOUT_A_FILE
 from podium.digests import SUFFIX
+from podium.plan import resources
 from podium.plan.config import COMPETITIONS, DATA_BLOCKS, EMBEDDED, KAGGLE, LAYOUTS, Config
 from podium.plan.contents import content
 from podium.plan.fingerprint import fingerprint
@@ -181,6 +182,23 @@ class Plan:
         if network in EMBEDDED or (network not in LARGE and not machine.cards()):
             return 0
         return self._config.device["gpus"] if rule == "train" else 1
+
+    def memory(self, rule: str) -> Callable[..., int]:
+        """The MB that a job of the rule claims, as a function of what Snakemake knows of the job."""
+
+        def claimed(wildcards: Any, threads: int, attempt: int) -> int:
+            options = self._train(wildcards)["options"] if rule == "train" else None
+            return resources.memory(rule, threads, attempt, options)
+
+        return claimed
+
+    def minutes(self, rule: str) -> Callable[..., int]:
+        """The minutes that a job of the rule claims, likewise."""
+
+        def claimed(wildcards: Any, input: Iterable[str], attempt: int) -> int:
+            return resources.minutes(rule, input, attempt, self._times(rule, wildcards))
+
+        return claimed
 
     @property
     def config(self) -> Config:
@@ -388,6 +406,14 @@ class Plan:
             **experiment["predict"],
             "saved_model": self._saved_model(wildcards),
         }
+
+    def _times(self, rule: str, wildcards: Any) -> int:
+        """How many times a job goes through its photos: the epochs of a fit, or the views of each photo."""
+        if rule == "embed":
+            return len(wildcards.views.split("+"))
+        if rule in ("predict", "robustness"):
+            return len(self._views(wildcards))
+        return self._train(wildcards)["options"].get("epochs", 1) if rule == "train" else 1
 
     def _predicted(self, wildcards: Any) -> list[str]:
         """The splits that hold photos which a fit has not seen and is asked for."""
