@@ -240,12 +240,13 @@ def compared(project: Path, folder: Path, *arguments: str) -> list[str]:
 
 
 def touch(project: Path) -> None:
-    later = time.time() + 10
+    """Turns the times of all files around, so that every input is newer than what was made of it."""
+    paths = [project / name for name in ("Snakefile", "pets.zip", "requirements.lock")]
     for folder in ("config", "workflow", "data", "profiles", "results"):
-        for path in (project / folder).rglob("*"):
-            os.utime(path, (later, later))
-    for name in ("Snakefile", "pets.zip", "requirements.lock"):
-        os.utime(project / name, (later, later))
+        paths += (project / folder).rglob("*")
+    now = time.time()
+    for age, path in enumerate(sorted(paths, key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (now - age / 100,) * 2)
 
 
 def test_touching_files_reruns_nothing_and_only_small_ones_are_read(finished: tuple[Path, str], tmp_path: Path) -> None:
@@ -264,7 +265,10 @@ def test_a_job_that_ends_has_its_small_inputs_read_and_no_large_one(finished: tu
     project, _ = finished
     read = compared(project, tmp_path, "--force", "data/pets/asked.json", "data/pets/folds2.csv")
     inputs = {"ask": 5, "split": 2}  # without source.zip
-    assert len(read) == sum(2 * count for count in inputs.values())  # once for each of the two outputs
+    once_for_each_output = sum(2 * count for count in inputs.values())
+    assert (
+        once_for_each_output <= len(read) <= once_for_each_output + len(set(read))
+    )  # and once to find out what to run
     assert (
         max((project / path).stat().st_size for path in read)
         < 10**6
@@ -287,15 +291,15 @@ def test_another_archive_in_the_same_place_is_read(finished: tuple[Path, str]) -
 
 def test_what_is_deleted_is_made_again_with_its_digest(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    path = project / "data/pets/folds2.csv"
-    beside = path.with_name("folds2.csv.sha256")
-    before = path.read_bytes(), beside.read_bytes()
-    for gone in (path, beside):
-        gone.unlink()
-        assert scheduled(project, "data/pets/folds2.csv", beside.relative_to(project).as_posix(), *ARCHIVE) == {"split"}
-        snakemake(project, "data/pets/folds2.csv", beside.relative_to(project).as_posix(), *ARCHIVE)
-        assert (path.read_bytes(), beside.read_bytes()) == before
-    assert scheduled(project) == set()
+    wanted = ("data/pets/folds2.csv", "data/pets/folds2.csv.sha256")
+    before = [(project / name).read_bytes() for name in wanted]
+    for name in wanted:
+        (project / name).rename(project / "elsewhere")
+        assert scheduled(project, *wanted, *ARCHIVE) == {"split"}
+        (project / "elsewhere").rename(project / name)
+    (project / wanted[0]).unlink()
+    snakemake(project, *wanted, *ARCHIVE)
+    assert [(project / name).read_bytes() for name in wanted] == before
 
 
 def test_touching_a_folder_of_photos_reruns_nothing(finished: tuple[Path, str]) -> None:
