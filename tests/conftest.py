@@ -247,11 +247,17 @@ def copy_project(folder: Path) -> Path:
     return shutil.copytree(ROOT, folder, ignore=made, dirs_exist_ok=True)
 
 
-def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
+def snakemake(project: Path, *arguments: str, fails: bool = False, **environment: str) -> str:
     """What Snakemake says in this copy of the project, on either stream."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     done = subprocess.run(
-        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=project,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
@@ -291,6 +297,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     members = competition(train=8, validation=2, test=2)
     members["train/co3.jpg"] = members["train/co3.jpg"][:400]  # before its first row
     members["test/te201.jpg"] = b""
+    members["unused.bin"] = np.random.default_rng(0).bytes(3 << 20)  # so that the archive is more than a small file
     write_zip(project / "pets.zip", members)
     facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": list(EXPERIMENTS)}))

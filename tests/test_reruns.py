@@ -216,15 +216,90 @@ def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> Non
     assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
 
 
-def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
+# Notes each file that Snakemake, or the plan in its process, reads to compare its content.
+COUNTING = """
+import hashlib, os, sys
+file_digest = hashlib.file_digest
+
+def counted(file, *algorithm):
+    if "snakemake.cli" in sys.modules:
+        with open(os.environ["COMPARED"], "a") as out:
+            out.write(f"{os.path.relpath(file.name)}\\n")
+    return file_digest(file, *algorithm)
+
+hashlib.file_digest = counted
+"""
+
+
+def compared(project: Path, folder: Path, *arguments: str) -> list[str]:
+    """The files that a run reads to compare them, as often as it reads each, but for what its steps read."""
+    (folder / "sitecustomize.py").write_text(COUNTING)
+    (folder / "compared").write_text("")
+    snakemake(project, *arguments, *ARCHIVE, COMPARED=str(folder / "compared"), PYTHONPATH=str(folder))
+    return (folder / "compared").read_text().splitlines()
+
+
+def touch(project: Path) -> None:
+    """Turns the times of all files around, so that every input is newer than what was made of it."""
+    paths = [project / name for name in ("Snakefile", "pets.zip", "requirements.lock")]
+    for folder in ("config", "workflow", "data", "profiles", "results"):
+        paths += (project / folder).rglob("*")
+    now = time.time()
+    for age, path in enumerate(sorted(paths, key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (now - age / 100,) * 2)
+
+
+def test_touching_files_reruns_nothing_and_only_small_ones_are_read(finished: tuple[Path, str], tmp_path: Path) -> None:
     project, _ = finished
-    later = time.time() + 10
-    for folder in ("config", "workflow", "data", "profiles"):
-        for path in (project / folder).rglob("*"):
-            os.utime(path, (later, later))
-    for name in ("Snakefile", "pets.zip", "requirements.lock"):
-        os.utime(project / name, (later, later))
+    touch(project)
+    read = compared(project, tmp_path, "--dry-run")
     assert scheduled(project) == set()
+    # The archive is the user's own: nothing but its content says whether it is another one.
+    assert read.count("pets.zip") == 1
+    assert len(read) == len(set(read))
+    assert [path for path in read if (project / f"{path}.sha256").exists()] == []
+    assert "pets.zip" not in compared(project, tmp_path, "--dry-run")
+
+
+def test_a_job_that_ends_has_its_small_inputs_read_and_no_large_one(finished: tuple[Path, str], tmp_path: Path) -> None:
+    project, _ = finished
+    read = compared(project, tmp_path, "--force", "data/pets/asked.json", "data/pets/folds2.csv")
+    inputs = {"ask": 5, "split": 2}  # without source.zip
+    once_for_each_output = sum(2 * count for count in inputs.values())
+    assert (
+        once_for_each_output <= len(read) <= once_for_each_output + len(set(read))
+    )  # and once to find out what to run
+    assert (
+        max((project / path).stat().st_size for path in read)
+        < 10**6
+        < (project / "data/pets/source.zip").stat().st_size
+    )
+    assert scheduled(project) == set()  # since the same was written again
+
+
+def test_another_archive_in_the_same_place_is_read(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    path = project / "pets.zip"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b"another comment")
+        assert scheduled(project) >= {"download", "index", "pack"}
+    finally:
+        path.write_bytes(before)
+    assert scheduled(project) == set()
+
+
+def test_what_is_deleted_is_made_again_with_its_digest(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    wanted = ("data/pets/folds2.csv", "data/pets/folds2.csv.sha256")
+    before = [(project / name).read_bytes() for name in wanted]
+    for name in wanted:
+        (project / name).rename(project / "elsewhere")
+        assert scheduled(project, *wanted, *ARCHIVE) == {"split"}
+        (project / "elsewhere").rename(project / name)
+    (project / wanted[0]).unlink()
+    snakemake(project, *wanted, *ARCHIVE)
+    assert [(project / name).read_bytes() for name in wanted] == before
 
 
 def test_touching_a_folder_of_photos_reruns_nothing(finished: tuple[Path, str]) -> None:

@@ -61,10 +61,29 @@ def test_one_rule_one_script_one_function(step: str) -> None:
     named = re.findall(r"^        (\w+)=", rule[1].partition("    log:")[0], re.M)
     assert named == files, "the rule's named files are the function's positional parameters, in their order"
     assert f'plan.code("{step}"' in rule[1]
+    assert f'mem_mb=plan.memory("{step}"),\n        runtime=plan.minutes("{step}"),' in rule[1]
     # Snakemake removes any other output before the step could add to it.
     growing = [name for name in files if "growing" in getattr(parameters[name].annotation, "__metadata__", ())]
     assert all(f"{name}=update(" in rule[1] for name in growing)
     assert inspect.getdoc(function)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_of_every_file_that_is_ancient_the_digest_is_compared(step: str) -> None:
+    rule = re.search(rf"^rule {step}:(.*?)(?=^rule |\Z)", RULES, re.M | re.S)
+    assert rule
+    given, made, _ = re.split(r"^    (?:output|log):\n", rule[1], maxsplit=2, flags=re.M)
+    ancient = re.findall(r"=ancient\((.+)\),$", given, re.M)
+    assert sorted(digested(given)) == sorted(ancient)
+    for each in digested(made):
+        assert re.search(rf"=(update\()?{re.escape(each)}\)?,$", made, re.M), "a digest file of no output"
+        assert f"={each}," not in re.sub(r"^    output:\n.*?^    log:\n", "", RULES, flags=re.M | re.S), "not ancient"
+
+
+def digested(block: str) -> list[str]:
+    """What a block of a rule asks the digest files of."""
+    found = re.search(r"\bdigests\((.*?)\)+,\n(?=        \w|$|\Z)", block, re.S)
+    return [each.strip() for each in re.split(r",\s+(?!w\))", found[1].strip().rstrip(","))] if found else []
 
 
 @pytest.mark.parametrize("script", BY_HAND)

@@ -29,7 +29,9 @@ from conftest import (
     write_zip,
 )
 
+from podium import machine
 from podium.photos import images
+from podium.plan.resources import CLAIMS
 from podium.predictions.stored import Predictions
 
 CONFIG, COMPETITION = Path("config/config.yaml"), Path("config/competitions/pets.yaml")
@@ -83,10 +85,14 @@ def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple
     assert sorted(path.name for path in (folder / "seed0-all").iterdir()) == [
         "events.out.tfevents.history",
         "fitted.keras",
+        "fitted.keras.sha256",
         "history.csv",
         "model.keras",
+        "model.keras.sha256",
         "one_view.npy",
+        "one_view.npy.sha256",
         "predictions.npy",
+        "predictions.npy.sha256",
     ]
     assert set(Predictions.read(folder / "predictions.npy").keys.split) == {"validation", "test"}
     scores = json.loads((folder / "scores.json").read_text())
@@ -297,6 +303,29 @@ def test_a_wrong_command_is_answered_in_one_line(
     assert "Traceback" not in said
 
 
+def claims(project: Path, *arguments: str) -> dict[str, int]:
+    """The memory in MB that the jobs of a run claim, by their rules."""
+    said = snakemake(project, "--dry-run", "--forceall", "--quiet", "host", *arguments, *ARCHIVE)
+    return {
+        rule: int(mb)
+        for rule, mb in re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*mem_mb=(\d+)", said, re.M)
+    }
+
+
+def test_jobs_together_claim_no_more_memory_than_there_is_and_none_is_refused(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    usual, huge = claims(project), 10**8
+    assert set(usual) == set(CLAIMS) - {"upload", "export", "robustness"}
+    assert usual["train"] > usual["split"]
+    more = f"split:mem_mb={huge}"
+    assert claims(project, "--set-resources", more)["split"] == machine.memory() < huge
+    # A cluster has other machines.
+    assert claims(project, "--jobs", "4", "--set-resources", more)["split"] == huge
+    folds = "data/pets/folds2.csv"
+    said = snakemake(project, "--force", folds, "--resources", "mem_mb=200", *ARCHIVE)
+    assert "1 of 1 steps (100%) done" in said
+
+
 def test_numbers_in_a_mapping_on_the_command_line_are_numbers(finished: tuple[Path, str]) -> None:
     project, _ = finished
     given = ("--config", "defaults={size: 32, train: {cnn: {width: 4}}}", "run=[cnn]")
@@ -388,7 +417,12 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
         line = f"[ask misfit] error: {sample}: {message}"
         assert [line for line in said.splitlines() if "error:" in line] == [line] * 2  # when it happens and at the end
         found = {path.name for path in (project / "data/misfit").iterdir()}
-        assert found == {"source.zip", "index.csv", "quarantine.csv", "depth.json"}
+        assert found - {f"{name}.sha256" for name in found} == {
+            "source.zip",
+            "index.csv",
+            "quarantine.csv",
+            "depth.json",
+        }
         assert not (project / "results/misfit").exists()
 
 

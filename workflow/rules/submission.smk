@@ -15,10 +15,11 @@
 rule evaluate:
     """Score one experiment's predictions on photos that its models were not trained on."""
     input:
-        predictions="results/{competition}/{experiment}/predictions.npy",
+        digests("results/{competition}/{experiment}/predictions.npy", plan.fits, "data/{competition}/index.csv"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
         calibration="results/{competition}/{experiment}/calibration.json",
-        fits=plan.fits,
-        index="data/{competition}/index.csv",
+        fits=ancient(plan.fits),
+        index=ancient("data/{competition}/index.csv"),
     output:
         scores="results/{competition}/{experiment}/scores.json",
         classes="results/{competition}/{experiment}/classes.csv",
@@ -29,6 +30,9 @@ rule evaluate:
         "logs/{competition}/{experiment}/evaluate.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("evaluate"),
+        runtime=plan.minutes("evaluate"),
     params:
         settings=lambda w: plan.settings("evaluate", w),
         code=lambda w: plan.code("evaluate", w),
@@ -40,8 +44,9 @@ rule submit:
     """Write the submission and check it against the sample."""
     input:
         "results/{competition}/{experiment}/scores.json",  # no submission without its score
-        asked="data/{competition}/asked.json",
-        predictions="results/{competition}/{experiment}/predictions.npy",
+        digests("data/{competition}/asked.json", "results/{competition}/{experiment}/predictions.npy"),
+        asked=ancient("data/{competition}/asked.json"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
         submission="results/{competition}/{experiment}/{submission}",
@@ -51,6 +56,9 @@ rule submit:
         submission=r"submission\.(csv|tsv)|[^/]+\.zip",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("submit"),
+        runtime=plan.minutes("submit"),
     params:
         settings=lambda w: plan.settings("submit", w),
         code=lambda w: plan.code("submit", w),
@@ -69,6 +77,9 @@ rule upload:
         "logs/{competition}/{experiment}/upload.log",
     conda:
         "../envs/kaggle.yaml"
+    resources:
+        mem_mb=plan.memory("upload"),
+        runtime=plan.minutes("upload"),
     params:
         settings=lambda w: plan.settings("upload", w),
         code=plan.code("upload"),
@@ -95,6 +106,9 @@ rule leaderboard:
         "logs/{competition}/leaderboard.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("leaderboard"),
+        runtime=plan.minutes("leaderboard"),
     params:
         settings=lambda w: plan.settings("leaderboard", w),
         code=lambda w: plan.code("leaderboard", w),
@@ -112,6 +126,9 @@ rule curves:
         "logs/{competition}/{experiment}/curves.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("curves"),
+        runtime=plan.minutes("curves"),
     params:
         settings=lambda w: plan.settings("curves", w),
         code=plan.code("curves"),
@@ -122,7 +139,8 @@ rule curves:
 rule export:
     """Convert one fit's model into forms that other programs load: weights, and a SavedModel to serve."""
     input:
-        model="results/{competition}/{experiment}/{fit}/model.keras",
+        digests("results/{competition}/{experiment}/{fit}/model.keras"),
+        model=ancient("results/{competition}/{experiment}/{fit}/model.keras"),
     output:
         weights="results/{competition}/{experiment}/{fit}/model.weights.h5",
         served=directory("results/{competition}/{experiment}/{fit}/served"),
@@ -130,6 +148,9 @@ rule export:
         "logs/{competition}/{experiment}/export-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("export"),
+        runtime=plan.minutes("export"),
     params:
         settings=lambda w: plan.settings("export", w),
         code=lambda w: plan.code("export", w),
@@ -140,10 +161,11 @@ rule export:
 rule robustness:
     """Score one experiment on increasingly corrupted photos."""
     input:
-        models=plan.models,
-        parts=plan.judging,
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
+        digests(plan.models, plan.judging, "data/{competition}/index.csv", plan.folds),
+        models=ancient(plan.models),
+        parts=ancient(plan.judging),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
         robustness="results/{competition}/{experiment}/robustness.csv",
@@ -153,6 +175,8 @@ rule robustness:
         "../envs/podium.yaml"
     threads: plan.gpu_cores(workflow.cores)
     resources:
+        mem_mb=plan.memory("robustness"),
+        runtime=plan.minutes("robustness"),
         gpu=1,
         gpu_memory=plan.gpu_memory,
     params:

@@ -1,5 +1,6 @@
 """The files that each rule reads."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,28 @@ def test_a_folder_is_tracked_by_what_is_in_it(project: Path) -> None:
     assert plan().archive_state("pets") == before
     (project / "photos/a/new.jpg").write_bytes(b"x")
     assert plan().archive_state("pets") != before
+
+
+def test_weights_of_one_s_own_are_tracked_by_what_is_in_them(project: Path) -> None:
+    def state(weights: Path | str) -> str:
+        own = {"backbone": "resnet50", "weights": str(weights)}
+        return plan(lambda config: config["experiments"]["linear"].update(own)).weights_state(job())
+
+    path = project / "own.h5"
+    path.write_bytes(b"x")
+    before = state(path)
+    os.utime(path, (1, 1))
+    assert state(path) == before != state("imagenet") == ""
+    path.write_bytes(b"y")
+    assert state(path) not in (before, "")
+
+
+def test_an_archive_that_was_brought_counts_only_with_its_digest(project: Path) -> None:
+    pets(project)
+    (project / "data/pets").mkdir(parents=True)
+    for name in ("source.zip", "source.zip.sha256"):
+        with pytest.raises(ConfigError, match=r"pets\.yaml: archive: bring it with"):
+            plan()
+        (project / "data/pets" / name).write_bytes(b"")
+    assert plan().archive_file("pets") == ["data/pets/source.zip.archive"]
+    assert plan().archive_state("pets") == ""

@@ -171,7 +171,7 @@ def test_a_dry_run_says_what_changed_of_the_competition_and_of_code(project: Pat
     jobs.append(("download", {}, {"settings": {}, "code": "c", "state": "new"}, [{}, "c", "old"]))
     _, *lines = changes(after, dry_run(*jobs)).splitlines()
     assert sorted(lines) == [
-        "    archive: other files in the folder",
+        "    archive: another content",
         "    code of ask, index changed",
         "    index.strict: true -> false",
         "    metric: accuracy -> log_loss",

@@ -27,7 +27,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from podium import machine
+from podium import digests, machine
 
 Output = Annotated[Path, "output"]
 Growing = Annotated[Path, "output", "growing"]  # an output that starts with its previous content, to add to
@@ -74,8 +74,7 @@ def run(function: Callable[..., None]) -> None:
             if arguments[name].exists():
                 shutil.copyfile(arguments[name], partial[name])
         function(**{**arguments, **partial, **kept})
-        for name, path in partial.items():
-            _put(path, arguments[name])
+        _put_all({path: arguments[name] for name, path in partial.items()}, job)
         for folder in kept.values():
             shutil.rmtree(folder, ignore_errors=True)
     except BadInput as error:
@@ -214,6 +213,23 @@ def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial := path.with_name(f".partial-{path.name}"))  # what a killed step left
     return partial
+
+
+def _put_all(outputs: dict[Path, Path], job: Any) -> None:
+    """Moves outputs to their place, and writes the digest files that the rule declares, or, by hand, those there are.
+
+    The old digests go first and the new ones come last: at no time does one belong to another content.
+    """
+    beside = {partial: path.with_name(f"{path.name}{digests.SUFFIX}") for partial, path in outputs.items()}
+    wanted = {partial: file for partial, file in beside.items() if (str(file) in job.output if job else file.exists())}
+    written = {file: digests.digest(partial) for partial, file in wanted.items()}
+    for file in written:
+        file.unlink(missing_ok=True)
+    for partial, path in outputs.items():
+        _put(partial, path)
+    for file, content in written.items():
+        (partial := _beside(file)).write_text(f"{content}\n", encoding="ascii")
+        partial.replace(file)
 
 
 def _put(partial: Path, path: Path) -> None:

@@ -1,9 +1,10 @@
 """The files that each rule reads. No TensorFlow."""
 
-import hashlib
 from pathlib import Path
 
+from podium.digests import SUFFIX
 from podium.plan.config import COMPETITIONS, KAGGLE, Config
+from podium.plan.contents import content
 from podium.plan.experiments import Experiment, Fit
 from podium.plan.settings import ConfigError
 
@@ -11,10 +12,10 @@ HELD_OUT = 5  # with `folds: 0`, one photo in so many is the yardstick of a fit 
 
 
 def archive(config: Config, competition: str) -> list[str]:
-    """The local archive; none if it is a folder, which `archive_state` tracks, or comes from elsewhere."""
+    """The local archive, if it is a file; `archive_state` is what it contains."""
     given, source = config.facts(competition)["archive"], Path(f"data/{competition}/source.zip")
     if given is None:
-        if not source.exists():
+        if not (source.exists() and Path(f"{source}{SUFFIX}").exists()):
             how = f"bring it with --config competition={competition} archive=PATH_OR_URL"
             raise ConfigError(f"{COMPETITIONS / competition}.yaml: archive: {how}")
         return [f"{source}.archive"]  # not there, so that Snakemake takes source.zip as it is
@@ -28,16 +29,10 @@ def archive(config: Config, competition: str) -> list[str]:
 
 
 def archive_state(config: Config, competition: str) -> str:
-    """A digest of the names and contents in an archive that is a folder; empty for any other."""
+    """A digest of what a local archive, a file or a folder, contains; empty for any other."""
     given = config.facts(competition)["archive"]
-    if not isinstance(given, str) or not (folder := Path(given).expanduser()).is_dir():
-        return ""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"{path.relative_to(folder)}\n{content}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
+    path = Path(given).expanduser() if isinstance(given, str) else None
+    return content(path) if path and path.exists() else ""
 
 
 def folds(experiment: Experiment) -> str:

@@ -1,11 +1,11 @@
 """What the Snakefile asks: what to build, from which files, with which settings. No TensorFlow."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from podium.plan import behind, files, params
+from podium.plan import behind, files, params, resources
 from podium.plan.config import Config
 from podium.plan.experiments import Experiment, Job
 from podium.plan.fingerprint import fingerprint
@@ -82,17 +82,22 @@ class Plan:
     # The files that a rule reads.
 
     def archive_file(self, competition: str) -> list[str]:
-        """The local archive as an input of `download`; a folder is tracked by `archive_state` instead."""
+        """The local archive as an input of `download`, if it is a file; `archive_state` is what it contains."""
         return files.archive(self.config, competition)
 
     def archive_state(self, competition: str) -> str:
-        """A digest of the names and contents in an archive that is a folder; empty for any other."""
+        """A digest of what a local archive, a file or a folder, contains; empty for any other."""
         return files.archive_state(self.config, competition)
 
     def weights(self, wildcards: Any) -> list[str]:
         """The files of the backbone's weights, inputs of `embed` and `train`; none where they come from elsewhere."""
         backbone = self._job(wildcards).backbone
         return backbone.files if backbone else []
+
+    def weights_state(self, wildcards: Any) -> str:
+        """A digest of what the backbone's weights, if they are a file or a folder, contain; empty for any others."""
+        backbone = self._job(wildcards).backbone
+        return backbone.state if backbone else ""
 
     def folds(self, wildcards: Any) -> str:
         return files.folds(self._job(wildcards).experiment)
@@ -182,6 +187,31 @@ class Plan:
     def gpu_memory(self) -> int:
         """The MB that a step may take of each GPU; 0 for no limit."""
         return self.config.device["gpu_memory"] or 0
+
+    def memory(self, rule: str) -> Callable[..., int]:
+        """The MB that a job of the rule claims, as a function of what Snakemake knows of the job."""
+
+        def claimed(wildcards: Any, threads: int, attempt: int) -> int:
+            options = params.train(self._job(wildcards))["options"] if rule == "train" else None
+            return resources.memory(rule, threads, attempt, options)
+
+        return claimed
+
+    def minutes(self, rule: str) -> Callable[..., int]:
+        """The minutes that a job of the rule claims, likewise."""
+
+        def claimed(wildcards: Any, input: Iterable[str], attempt: int) -> int:
+            return resources.minutes(rule, input, attempt, self._times(rule, wildcards))
+
+        return claimed
+
+    def _times(self, rule: str, wildcards: Any) -> int:
+        """How many times a job goes through its photos: the epochs of a fit, or the views of each photo."""
+        if rule == "embed":
+            return len(wildcards.views.split("+"))
+        if rule in ("predict", "robustness"):
+            return len(self._job(wildcards).experiment.views)
+        return params.train(self._job(wildcards))["options"].get("epochs", 1) if rule == "train" else 1
 
     # What is behind a score.
 

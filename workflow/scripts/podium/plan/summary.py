@@ -124,7 +124,8 @@ def changes(plan: Plan, workflow: Any) -> str:
         if hasattr(job.params, "code") and job.params.code not in before:
             code.add(job.rule.name)
         if hasattr(job.params, "state") and job.params.state not in before:
-            found.append((job.rule.name, "", "archive", "other files in the folder"))
+            key = "archive" if job.rule.name == "download" else "weights"
+            found.append((job.rule.name, getattr(job.wildcards, "experiment", ""), key, "another content"))
         for old in (each for each in before if isinstance(each, dict)):
             for path, words in differences(old, job.params.settings).items():
                 found.append((job.rule.name, *_named(plan, job, path), words))
