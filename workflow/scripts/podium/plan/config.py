@@ -13,6 +13,7 @@ from podium.archives.layouts import LAYOUTS
 from podium.backbones import refusal
 from podium.backbones.families import BACKBONES
 from podium.networks import NETWORKS
+from podium.plan.contents import content
 from podium.plan.settings import (
     COMMAND_LINE,
     ConfigError,
@@ -91,6 +92,11 @@ class Config:
         if holds(self._config["experiments"][name], *keys):
             below = CONFIG
         return f"{self._place('experiments', name, *keys, below=below)}: experiments.{name}.{'.'.join(keys)}"
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
+    def content(self, path: Path) -> str:
+        """A digest of what a user's file or folder contains."""
+        return content(path)
 
     @cache  # noqa: B019 (the plan lives as long as its process)
     def facts(self, competition: str) -> Settings:

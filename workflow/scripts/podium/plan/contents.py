@@ -6,7 +6,6 @@ The Snakefile asks at its every start and in the process of each job. No TensorF
 import hashlib
 import json
 import os
-from functools import cache
 from pathlib import Path
 
 from podium.digests import combined, digest, files
@@ -15,7 +14,6 @@ MEMORY = Path(".snakemake/podium")
 Entry = list[int]  # size in bytes, and the times in ns of the last change of a file's content and of its entry
 
 
-@cache  # a job's process asks several times
 def content(path: Path) -> str:
     """`digests.digest` of a file or a folder, for which only files with another size or time are read.
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from podium.backbones.families import BACKBONES, FAMILIES, WITHOUT_A_FILE
 from podium.networks import NETWORKS, Network
 from podium.plan.config import Config
-from podium.plan.contents import content
 from podium.plan.settings import ConfigError, Settings
 
 
@@ -53,12 +52,6 @@ class Backbone(NamedTuple):
             return []
         path = Path(self.weights)
         return [str(each) for each in (sorted(path.rglob("*")) if path.is_dir() else [path]) if each.is_file()]
-
-    @property
-    def state(self) -> str:
-        """A digest of what the files of its weights contain; empty if there are none."""
-        path = Path(self.weights)
-        return "" if self.weights in WITHOUT_A_FILE or not path.exists() else content(path)
 
     @property
     def in_place(self) -> str | None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from podium.digests import SUFFIX
 from podium.plan.config import COMPETITIONS, KAGGLE, Config
-from podium.plan.contents import content
 from podium.plan.experiments import Experiment, Fit
 from podium.plan.settings import ConfigError
 
@@ -32,7 +31,7 @@ def archive_state(config: Config, competition: str) -> str:
     """A digest of what a local archive, a file or a folder, contains; empty for any other."""
     given = config.facts(competition)["archive"]
     path = Path(given).expanduser() if isinstance(given, str) else None
-    return content(path) if path and path.exists() else ""
+    return config.content(path) if path and path.exists() else ""
 
 
 def folds(experiment: Experiment) -> str:

@@ -97,7 +97,7 @@ class Plan:
     def weights_state(self, wildcards: Any) -> str:
         """A digest of what the backbone's weights, if they are a file or a folder, contain; empty for any others."""
         backbone = self._job(wildcards).backbone
-        return backbone.state if backbone else ""
+        return self.config.content(Path(backbone.weights)) if backbone and backbone.files else ""
 
     def folds(self, wildcards: Any) -> str:
         return files.folds(self._job(wildcards).experiment)
