@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
+from podium import arrays
 from podium.plan.plan import Plan
 
 ROOT = Path(__file__).parents[1]
@@ -100,6 +102,16 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as out:
         for name, content in members.items():
             out.writestr(name, content)
+    return path
+
+
+def write_embeddings(path: Path, **views: NDArray[np.float32]) -> Path:
+    """A file such as `embed` writes, of these views [photos, features]."""
+    shape = next(iter(views.values())).shape
+    rows = np.empty(shape[0], [(view, np.float32, shape[1:]) for view in views])
+    for view, embeddings in views.items():
+        rows[view] = embeddings
+    arrays.write(path, rows.dtype, rows.shape, [rows])
     return path
 
 

@@ -126,7 +126,7 @@ rule embed:
         pixels="data/{competition}/{size}px/{part}.npy",
         index="data/{competition}/index.csv",
     output:
-        embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",
+        embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npy",
     log:
         "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
     conda:

@@ -452,7 +452,7 @@ def test_auto_is_what_the_machine_is_fastest_in_when_the_plan_is_made(
 
 
 def embeddings(*files: str) -> list[str]:
-    return [f"data/pets/224px/efficientnet_lite0/{file}.npz" for file in files]
+    return [f"data/pets/224px/efficientnet_lite0/{file}.npy" for file in files]
 
 
 def test_each_network_reads_its_own_kind_of_files_in_the_index_s_order() -> None:

@@ -16,11 +16,11 @@ INDEX_COLUMNS = ["id", "file", "label", "split", "part", "width", "height", "for
 QUARANTINE_COLUMNS = ["id", "file", "label", "split", "reason"]
 
 
-def read_csv(path: Path) -> pd.DataFrame:
-    """One of our own tables; text stays text, even if it looks like a number or a missing value."""
-    columns = ["id", "file", "label", "split", "part", "format", "digest", "note", "reason", "predicted"]
-    text = dict.fromkeys(columns, str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={})
+def read_csv(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """One of our own tables, or these columns of it; text stays text, even if it looks like a number or missing."""
+    texts = ["id", "file", "label", "split", "part", "format", "digest", "note", "reason", "predicted"]
+    text = dict.fromkeys(texts, str)
+    return pd.read_csv(path, usecols=columns, dtype=text, keep_default_na=False, na_values={})
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:

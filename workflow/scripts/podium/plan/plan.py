@@ -222,7 +222,7 @@ class Plan:
             parts = [f"{split}-{shard}" for shard in range(shards)]
             if experiment["train"]["network"] in EMBEDDED:
                 views = ["+".join(each) for each in _view_groups(experiment, rule, split)]
-                files += [f"{pixels}/{_folder(experiment)}/{each}/{part}.npz" for each in views for part in parts]
+                files += [f"{pixels}/{_folder(experiment)}/{each}/{part}.npy" for each in views for part in parts]
             else:
                 files += [f"{pixels}/{part}.npy" for part in parts]
         return files
