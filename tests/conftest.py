@@ -21,9 +21,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from numpy.typing import NDArray
 from PIL import Image
 
-from podium import tasks
+from podium import arrays, tasks
 from podium.networks.data import Dataset
 from podium.plan.plan import Plan
 from podium.predictions.stored import Predictions
@@ -127,6 +128,16 @@ def memory_below(limit: int) -> Iterator[None]:
         assert tracemalloc.get_traced_memory()[1] < limit
     finally:
         tracemalloc.stop()
+
+
+def write_embeddings(path: Path, **views: NDArray[np.float32]) -> Path:
+    """A file such as `embed` writes, of these views [photos, features]."""
+    shape = next(iter(views.values())).shape
+    rows = np.empty(shape[0], [(view, np.float32, shape[1:]) for view in views])
+    for view, embeddings in views.items():
+        rows[view] = embeddings
+    arrays.write(path, rows.dtype, rows.shape, [rows])
+    return path
 
 
 Values = bytes | int | float | list[bytes] | list[int] | list[float]

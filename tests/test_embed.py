@@ -31,7 +31,7 @@ def embedded(folder: Path, photos: np.ndarray, shards: int, views: list[str]) ->
     for shard in range(shards):
         own = photos[[part == f"validation-{shard}" for part in parts]]
         pixels.write(folder / f"{shard}.npy", (len(own), SIZE, SIZE, 3), own)
-        files.append(folder / f"{shard}-of-{shards}.npz")
+        files.append(folder / f"{shard}-of-{shards}.npy")
         embed(
             folder / f"{shard}.npy",
             folder / "index.csv",
@@ -48,7 +48,7 @@ def embedded(folder: Path, photos: np.ndarray, shards: int, views: list[str]) ->
 def test_each_view_is_the_backbones_answer_to_that_cut(photos: np.ndarray, tmp_path: Path) -> None:
     (file,) = embedded(tmp_path, photos, 1, VIEWS)
     found, network = np.load(file), backbones.build("efficientnet_lite0", policy="float32")
-    assert sorted(found) == sorted(VIEWS)
+    assert (found.shape, found.dtype.names) == ((COUNT,), tuple(VIEWS))
     np.testing.assert_allclose(found["plain"], network(photos.astype(np.float32)), atol=2e-3)
     np.testing.assert_allclose(found["flip"], network(photos[:, :, ::-1].astype(np.float32)), atol=2e-3)
     spoilt = corrupt("noise-0.2", photos, np.arange(COUNT)).astype(np.float32)

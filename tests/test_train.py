@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import CLASSIFICATION, ROOT
+from conftest import CLASSIFICATION, ROOT, write_embeddings
 
 from podium.models.reading import saved_metadata
 from podium.networks import cnn, head
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     for split, count in SPLITS.items():
         classes = np.arange(count) % 3
         embeddings = (centres[classes] + 0.5 * random.normal(size=(count, 1280))).astype(np.float32)
-        np.savez(tmp_path / f"{split}-0.npz", plain=embeddings)
+        write_embeddings(tmp_path / f"{split}-0.npy", plain=embeddings)
         rows += [[f"{number}.jpg", "" if split == "test" else LABELS[one], split] for number, one in enumerate(classes)]
     index = pd.DataFrame(rows, columns=["id", "label", "split"])
     write_csv(tmp_path / "index.csv", index.assign(digest=index.split + index.id))
@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
     """Trains without a fold, or on all photos, and gives the kernel of the head."""
     train(
-        [folder / "train-0.npz"],
+        [folder / "train-0.npy"],
         folder / "index.csv",
         folder / "folds.csv",
         [],
@@ -82,7 +82,7 @@ def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
 
 
 def predicted(folder: Path, fold: int | None, splits: list[str], views: tuple[str, ...] = ("plain",)) -> Predictions:
-    parts = [folder / f"{split}-0.npz" for split in splits]
+    parts = [folder / f"{split}-0.npy" for split in splits]
     paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy")]
     settings = {"task": CLASSIFICATION, "network": "head", "fold": fold, "splits": splits, "saved_model": None}
     settings["views"] = list(views)
@@ -100,15 +100,15 @@ def test_the_fold_left_out_plays_no_part(folder: Path) -> None:
     before = fit(folder)
     folds = pd.read_csv(folder / "folds.csv")
     index = pd.read_csv(folder / "index.csv", keep_default_na=False)
-    embeddings = np.load(folder / "train-0.npz")["plain"]
+    embeddings = np.load(folder / "train-0.npy")["plain"]
     out = np.flatnonzero(folds.fold == 1)
     embeddings[out] += 5
     index.loc[out, "label"] = LABELS[2]
-    np.savez(folder / "train-0.npz", plain=embeddings)
+    write_embeddings(folder / "train-0.npy", plain=embeddings)
     write_csv(folder / "index.csv", index)
     np.testing.assert_array_equal(fit(folder), before)
     embeddings[np.flatnonzero(folds.fold == 0)] += 5
-    np.savez(folder / "train-0.npz", plain=embeddings)
+    write_embeddings(folder / "train-0.npy", plain=embeddings)
     assert (fit(folder) != before).any()
 
 
@@ -148,10 +148,9 @@ def test_photos_that_may_judge_are_predicted_from_one_view_too(
 ) -> None:
     random = np.random.default_rng(1)
     for split in SPLITS:
-        with np.load(folder / f"{split}-0.npz") as file:
-            embeddings = file["plain"]
+        embeddings = np.load(folder / f"{split}-0.npy")["plain"]
         blurred = {view: embeddings + 3 * random.normal(size=embeddings.shape).astype(np.float32) for view in views}
-        np.savez(folder / f"{split}-0.npz", **(blurred | {"plain": embeddings}))
+        write_embeddings(folder / f"{split}-0.npy", **(blurred | {"plain": embeddings}))
     fit(folder)
     several, found = predicted(folder, 1, list(SPLITS), views), Predictions.read(folder / "one_view.npy")
     expected = predicted(folder, 1, list(SPLITS), (chosen,))
@@ -180,11 +179,11 @@ def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:
 
 def test_without_a_fold_to_leave_out_every_photo_counts(folder: Path) -> None:
     before = fit(folder, None)
-    embeddings = np.load(folder / "train-0.npz")["plain"]
+    embeddings = np.load(folder / "train-0.npy")["plain"]
     for fold in range(4):  # one photo of each fold
         changed = embeddings.copy()
         changed[np.flatnonzero(pd.read_csv(folder / "folds.csv").fold == fold)[0]] += 5
-        np.savez(folder / "train-0.npz", plain=changed)
+        write_embeddings(folder / "train-0.npy", plain=changed)
         assert (fit(folder, None) != before).any()
 
 
@@ -205,7 +204,7 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     for number, probabilities in enumerate(said):
         Predictions(keys, probabilities).write(folder / f"{number}.npy")
     names = [
-        "train-0.npz",
+        "train-0.npy",
         "index.csv",
         "folds.csv",
         "0.npy",
@@ -310,7 +309,7 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
 def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> None:
     kernel = fit(folder)
     files = {name: folder / name for name in ("index.csv", "folds.csv", "depth.json", "history.csv")}
-    command = [sys.executable, ROOT / "workflow/scripts/train.py", "--parts", folder / "train-0.npz"]
+    command = [sys.executable, ROOT / "workflow/scripts/train.py", "--parts", folder / "train-0.npy"]
     for name, path in files.items():
         command += [f"--{Path(name).stem}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]

@@ -159,8 +159,8 @@ rule embed:
         pixels=ancient("data/{competition}/{size}px/{part}.npy"),
         index=ancient("data/{competition}/index.csv"),
     output:
-        digests("data/{competition}/{size}px/{backbone}/{views}/{part}.npz"),
-        embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npz",
+        digests("data/{competition}/{size}px/{backbone}/{views}/{part}.npy"),
+        embeddings="data/{competition}/{size}px/{backbone}/{views}/{part}.npy",
     log:
         "logs/{competition}/embed-{size}-{backbone}-{views}-{part}.log",
     conda:

@@ -1,10 +1,13 @@
 """Run one part's photos through a frozen backbone, once for each view."""
 
-import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from podium import arrays
 from podium.photos import views as cuts
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
@@ -25,17 +28,19 @@ def embed(
     views: list[str],
     precision: str,
 ) -> None:
-    """Run one part's photos through a frozen backbone, once for each view: an `.npz` of float32 [n, features].
+    """Run one part's photos through a frozen backbone, once for each view.
 
-    The randomness of a view depends only on a photo's place in its split. `weights` are `imagenet`, `none`, or the
-    file, folder or handle that contains them; `precision` is `float32`, `bfloat16` or `float16`. Raises BadInput if
-    the number of photos differs from the index, or if the weights are missing or do not fit.
+    `embeddings` is an `.npy` file with a row for each photo and a field of float32 [features] for each view. The
+    randomness of a view depends only on a photo's place in its split. `weights` are `imagenet`, `none`, or the file,
+    folder or handle that contains them; `precision` is `float32`, `bfloat16` or `float16`. Raises BadInput if the
+    number of photos differs from the index, or if the weights are missing or do not fit.
     """
     import tensorflow as tf
 
     from podium import backbones, device
 
-    photos, places, policy = Pixels([pixels]), part_places(read_csv(index), part), device.policy(precision)
+    photos, policy = Pixels([pixels]), device.policy(precision)
+    places = part_places(read_csv(index, ["split", "part"]), part)
     if len(photos) != len(places):
         raise BadInput(f"{pixels}: contains {len(photos)} photos, but {index} lists {len(places)} of {part}")
     # Only whole batches, the last filled with the first photos, since sums of smaller batches are rounded differently.
@@ -51,17 +56,19 @@ def embed(
             tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), [photos.size] * 2), training=False
         )
 
-    with zipfile.ZipFile(embeddings, "w") as out, Progress(len(photos) * len(views), "photos") as progress:
-        for view in views:
-            # Written as it is computed (in the layout of numpy.savez), so that memory use stays constant.
-            with out.open(zipfile.ZipInfo(f"{view}.npy"), "w", force_zip64=True) as file:
-                shape = (len(photos), network.output_shape[-1])
-                np.lib.format.write_array_header_2_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-                for rows, batch in photos.batches(filled, BATCH):
-                    some, count = places[rows], min(BATCH, len(photos) - int(rows[0]))
-                    found = embedded(corrupt(view, batch, some), cuts.boxes(view, some)).numpy()
-                    file.write(found[:count].tobytes())
-                    progress.update(count)
+    kind = np.dtype([(view, np.float32, network.output_shape[-1:]) for view in views])
+
+    def rows(progress: Progress) -> Iterator[NDArray[Any]]:
+        for numbers, batch in photos.batches(filled, BATCH):
+            some, found = places[numbers], np.empty(len(batch), kind)
+            for view in views:
+                found[view] = embedded(corrupt(view, batch, some), cuts.boxes(view, some))
+            count = min(BATCH, len(photos) - int(numbers[0]))
+            progress.update(count * len(views))
+            yield found[:count]
+
+    with Progress(len(photos) * len(views), "photos") as progress:
+        arrays.write(embeddings, kind, (len(photos),), rows(progress))
 
 
 if __name__ == "__main__":

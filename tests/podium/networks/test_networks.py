@@ -55,8 +55,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     decoded = [images.decode(photo(name, number), SIZE) for number in range(8) for name in SUBJECTS]
     pixels.write(folder / "train-0.npy", (len(decoded), SIZE, SIZE, 3), decoded)
     write_csv(folder / "index.csv", pd.DataFrame({"split": "train", "part": ["train-0"] * len(decoded)}))
-    embed(folder / "train-0.npy", folder / "index.csv", folder / "train-0.npz", precision="float32", **EMBED)
-    return dict.fromkeys(["cnn", "finetune", "mlp"], folder / "train-0.npy") | {"head": folder / "train-0.npz"}
+    embed(folder / "train-0.npy", folder / "index.csv", folder / "embeddings.npy", precision="float32", **EMBED)
+    return dict.fromkeys(["cnn", "finetune", "mlp"], folder / "train-0.npy") | {"head": folder / "embeddings.npy"}
 
 
 ROWS, TARGETS = np.arange(32), np.eye(4, dtype=np.float32)[np.arange(32) % 4]
@@ -101,7 +101,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
 def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[str, Path], tmp_path: Path) -> None:
     from embed import embed
 
-    part, options = tmp_path / "train-0.npz", HEAD | {"precision": "bfloat16"}
+    part, options = tmp_path / "embeddings.npy", HEAD | {"precision": "bfloat16"}
     embed(parts["cnn"], parts["cnn"].with_name("index.csv"), part, precision="bfloat16", **EMBED)
     model, _ = head.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
     save(model, TASK, list(SUBJECTS), tmp_path / "model.keras")

@@ -61,7 +61,7 @@ def pixels(experiment: Experiment, split: str) -> list[str]:
 def embeddings(experiment: Experiment, split: str, views: list[str]) -> list[str]:
     assert experiment.backbone
     folder = f"{_stored(experiment)}/{experiment.backbone.folder}/{'+'.join(views)}"
-    return [f"{folder}/{part}.npz" for part in _parts(experiment, split)]
+    return [f"{folder}/{part}.npy" for part in _parts(experiment, split)]
 
 
 def teachers(experiment: Experiment, fit: Fit) -> list[str]:
