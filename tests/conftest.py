@@ -377,4 +377,4 @@ def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
 
 
 def embeddings(*files: str) -> list[str]:
-    return [f"data/pets/224px/efficientnet_lite0/{file}.npz" for file in files]
+    return [f"data/pets/224px/efficientnet_lite0/{file}.npy" for file in files]
