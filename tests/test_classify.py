@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RESULTS, ROOT, SUBJECTS, competition
+from conftest import RESULTS, ROOT, SUBJECTS, TASK, competition
 
 from classify import classify
 from podium.predictions.stored import Predictions
-from podium.predictions.temperature import scaled
 from podium.step import BadInput
 
 TEST = {Path(name).name: data for name, data in competition().items() if name.startswith("test/")}
@@ -63,7 +62,7 @@ def test_one_model_gives_what_its_fit_predicted_once_calibrated(
     keys = pd.DataFrame({"split": "test", "id": ["ch200.jpg", "fl201.jpg"]})
     raw = Predictions.read(folder / "seed0-fold1/predictions.npy").at(keys)[:]
     temperature = json.loads((folder / "calibration.json").read_text())["fit_temperature"]
-    np.testing.assert_allclose(found[LABELS], scaled(raw, temperature), atol=2e-4)
+    np.testing.assert_allclose(found[LABELS], TASK.scaled(raw, temperature), atol=2e-4)
     assert list(found.file) == [str(photos / name) for name in keys.id]
 
 

@@ -15,7 +15,6 @@ from podium.models.writing import calibrated, save
 from podium.networks import cnn
 from podium.photos import images, pixels
 from podium.predictions.stored import Predictions
-from podium.predictions.temperature import scaled
 from podium.tables import write_csv
 from predict import predict
 
@@ -83,7 +82,7 @@ def test_what_is_served_is_what_was_predicted_once_calibrated(folder: Path) -> N
     found, names = served(folder, "serving_default", pixels=stored)
     predictions = Predictions.read(folder / "predictions.npy")
     assert names == [predictions.labels] * 8
-    np.testing.assert_allclose(found, scaled(predictions[:], TEMPERATURE), atol=1e-5)
+    np.testing.assert_allclose(found, TASK.scaled(predictions[:], TEMPERATURE), atol=1e-5)
     assert np.abs(found - predictions[:]).max() > 0.01
 
 

@@ -16,7 +16,6 @@ from conftest import ROOT, SUBJECTS, TASK, UNVARIED, dataset, encoded, joined, p
 from podium.models.writing import calibrated, for_any_size, save
 from podium.networks import cnn, finetune, head, mlp
 from podium.photos import images, pixels, views
-from podium.predictions.temperature import scaled
 from podium.tables import write_csv
 
 SIZE = 32
@@ -90,7 +89,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     calibrated(paths[0], tmp_path / "calibrated.keras", 1.7, views=["plain"])
     command = [sys.executable, "-c", RELOAD, tmp_path / "calibrated.keras", tmp_path / "in.npy", tmp_path / "out.npy"]
     subprocess.run(command, check=True, cwd=ROOT.parent)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), scaled(model(stored).numpy(), 1.7), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), TASK.scaled(model(stored).numpy(), 1.7), atol=1e-5)
     assert np.abs(np.load(tmp_path / "out.npy") - model(stored).numpy()).max() > 1e-3
 
     metadata = [json.loads(zipfile.ZipFile(path).read("metadata.json")) for path in (paths[0], command[3])]

@@ -33,7 +33,7 @@ from podium.tasks import Decision
 if TYPE_CHECKING:
     import keras
 
-THRESHOLDS = np.linspace(0.02, 0.98, 49)
+THRESHOLDS = [number / 50 for number in range(1, 50)]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -126,7 +126,7 @@ class Task(tasks.Task):
 
     def decision(self, truth: Bools, probabilities: Floats) -> Decision:
         """The threshold with the best mean F1 over photos, and whether each photo has a label at least."""
-        tried = [{"threshold": float(each), "least": least} for least in (0, 1) for each in THRESHOLDS]
+        tried = [{"threshold": each, "least": least} for least in (0, 1) for each in THRESHOLDS]
         return max(tried, key=lambda each: _samples_f1(truth, self.answers(probabilities, each)))
 
     def answers(self, probabilities: Floats, decision: Decision) -> Bools:
