@@ -109,7 +109,7 @@ def test_a_step_that_float16_skipped_is_not_repeated(
 ) -> None:
     """Gradients too large for float16 leave the weights alone; a fit that is through stays through all the same."""
     scaled = keras.optimizers.LossScaleOptimizer
-    monkeypatch.setattr(keras.optimizers, "LossScaleOptimizer", lambda inner: TASK.scaled(inner, initial_scale=2.0**18))
+    monkeypatch.setattr(keras.optimizers, "LossScaleOptimizer", lambda inner: scaled(inner, initial_scale=2.0**18))
     rows, options = np.arange(COUNT), OPTIONS["cnn"] | {"precision": "float16", "epochs": 3, "dropout": 0.0}
     fits = [
         cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], rows), seed=0, resume=tmp_path, **options) for _ in range(2)
