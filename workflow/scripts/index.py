@@ -61,7 +61,7 @@ def index(
     readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():
         if "holdout" in spec:
-            readable = _hold_out(target, readable, name, spec["holdout"], spec["seed"])
+            readable = _set_aside(target, readable, name, spec["holdout"], spec["seed"])
     _check(target, readable, unreadable)
     readable = readable.assign(part=_parts(readable.split, shards))
     write_csv(index, readable[INDEX_COLUMNS])
@@ -154,7 +154,7 @@ def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
     return pd.factorize(connected_components(linked, directed=False)[1][digest])[0].astype(np.int64)
 
 
-def _hold_out(task: tasks.Task, photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
+def _set_aside(task: tasks.Task, photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
     """Moves a seeded fraction of each class from the training to the test split, as closely as taking whole groups one
     by one allows. Raises BadInput if no group fits the fraction.
 

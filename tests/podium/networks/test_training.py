@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import PATHS, SUBJECTS, TASK, UNVARIED, dataset, photo
+from conftest import PATHS, SUBJECTS, UNVARIED, dataset, photo
 
 from podium.networks import cnn, finetune, training
 from podium.photos import images, pixels
@@ -222,22 +222,24 @@ def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> No
     assert model(pixels.Pixels([part])[rows]).shape == (count, 4)
 
 
-def test_held_out_photos_are_a_tenth_of_whole_groups_and_none_that_teachers_label() -> None:
+def test_photos_that_decide_when_to_stop_are_a_tenth_of_whole_groups_and_none_that_teachers_label() -> None:
     groups = np.concatenate([np.arange(400) // 2, np.full(50, -1)])
     labels = np.arange(450) % 4
-    held = training._held_out(labels, groups, seed=3)
+    held = training._stopping(labels, groups, seed=3)
     assert held.sum() == 40
     assert not held[400:].any()
     assert not set(groups[held]) & set(groups[~held])
-    assert (held != training._held_out(labels, groups, seed=4)).any()
+    assert (held != training._stopping(labels, groups, seed=4)).any()
     one = np.zeros(3, int)
-    assert training._held_out(one, np.array([0, 1, 1]), seed=0).any()
-    assert not training._held_out(one, np.array([0, 0, -1]), seed=0).any()  # nothing to spare
-    assert not training._held_out(np.arange(30), np.arange(30), seed=0).any()  # the only photos of their classes
+    assert training._stopping(one, np.array([0, 1, 1]), seed=0).any()
+    assert not training._stopping(one, np.array([0, 0, -1]), seed=0).any()  # nothing to spare
+    assert not training._stopping(np.arange(30), np.arange(30), seed=0).any()  # the only photos of their classes
 
 
 @pytest.mark.parametrize(("devices", "sizes"), [(1, [16, 16, 7]), (2, [16, 16, 8]), (3, [15, 15, 9])])
-def test_held_out_photos_are_shown_as_they_are_and_as_many_on_each_device(devices: int, sizes: list[int]) -> None:
+def test_photos_that_are_not_trained_on_are_shown_as_they_are_and_as_many_on_each_device(
+    devices: int, sizes: list[int]
+) -> None:
     some = np.arange(5, 44)
     shown = list(training._unvaried(FEED, some, 16, devices).as_numpy_iterator())
     assert [len(photos) for photos, _ in shown] == sizes
@@ -288,7 +290,7 @@ def test_each_epoch_is_one_line_and_a_long_one_says_how_far_it_is(
     cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], rows), seed=0, resume=tmp_path / "b", **early)
     told = [message for message in caplog.messages if message.startswith("epoch ")]
     assert told[:2] == ["epoch 1 of 2: 8 of 16 photos", "epoch 1 of 2: 16 of 16 photos"]
-    assert "; held out: loss " in told[2]
+    assert "; early stopping: loss " in told[2]
     assert ", at most " in told[2]
 
 

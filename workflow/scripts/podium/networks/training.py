@@ -49,8 +49,8 @@ class Feed(NamedTuple):
 class Schedule(NamedTuple):
     """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
 
-    With a `patience` above 0 one photo in ten is held out, whole groups, but for the last of a class. The fit stops
-    where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
+    With a `patience` above 0 one photo in ten is not trained on, whole groups, but for the last of a class. The fit
+    stops where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
     Prechelt, "Early stopping, but when?", 1998.
     """
 
@@ -76,8 +76,8 @@ def fit(
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Fit the network of logits that `build` makes in a dtype policy, on the photos of a data set.
 
-    Those of a group below 0 are never held out. Returns it with a row for each epoch, of the loss and of what the task
-    measures, and of both with `val_` before their names: of the photos held out to decide when to stop, or else of
+    Those of a group below 0 never decide when to stop. Returns it with a row for each epoch, of the loss and of what
+    the task measures, and of both with `val_` before their names: of the photos that decide when to stop, or else of
     those that are only measured, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
@@ -86,7 +86,7 @@ def fit(
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
     log.info("computes in %s on %s", policy, device.described(gpus))
-    held = _held_out(data.strata(), data.groups, seed) if schedule.patience else np.zeros(data.count, bool)
+    held = _stopping(data.strata(), data.groups, seed) if schedule.patience else np.zeros(data.count, bool)
     some, others = np.flatnonzero(~held), np.flatnonzero(held)
     if not held.any():
         others = data.count + np.arange(data.measured)
@@ -166,7 +166,7 @@ class _Told(keras.callbacks.Callback):
         super().__init__()
         self._measure = measure
         self._epochs, self._steps, self._batch, self._work = epochs, steps, batch, work
-        self._others, self._most = ("held out", "at most ") if early else ("left out", "")
+        self._others, self._most = ("early stopping", "at most ") if early else ("left out", "")
         self._seconds = self._worked = 0.0
         self._compiled = False
 
@@ -274,7 +274,7 @@ def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.
     return keras.optimizers.LossScaleOptimizer(adamw) if policy == "mixed_float16" else adamw
 
 
-def _held_out(strata: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
+def _stopping(strata: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
     """Which photos decide when to stop; none of fewer than two groups, and none whose class would have no other."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups[groups >= 0]))
     held = np.isin(groups, shuffled[: min(max(len(shuffled) // SPARED, 1), len(shuffled) - 1)])

@@ -96,7 +96,7 @@ class Task(ABC):
 
     @abstractmethod
     def strata(self, truth: Array) -> Ints:
-        """What photos are stratified by when they are dealt or held out: numbers, int [n]."""
+        """What photos are stratified by when they are dealt into folds or set aside: numbers, int [n]."""
 
     # The network
 
