@@ -52,8 +52,6 @@ def train(
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then contain their splits after the training photos. Source: Lee, "Pseudo-label", 2013.
     """
-    from podium.networks import events as tensorboard
-
     if deterministic:
         from podium import device
 
@@ -72,6 +70,8 @@ def train(
     fit = importlib.import_module(f"podium.networks.{network}").fit
     settings = {**options, "seed": _number(seed, fold), "resume": resume, "left_out": left_out}
     fitted, progress = fit(parts, rows, targets, groups, **settings)
+    from podium.networks import events as tensorboard  # only now, since networks without TensorFlow need the memory
+
     save(fitted, labels, model, size=options["size"], fit=options["fit"], **json.loads(depth.read_text()))
     write_csv(history, progress)
     tensorboard.write(events, progress)

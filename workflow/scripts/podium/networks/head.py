@@ -29,7 +29,7 @@ LAYER = "head"
 INNER_SHARE = 4  # one photo in four chooses the penalty
 ABSENT = 10.0  # how far below the others the logit of a class without training photos stays
 KEPT = 2**28  # bytes of embeddings: so many stay in memory, more are read again in each pass
-BLOCK = 2**23  # numbers in a block: embeddings, and what is computed of them
+BLOCK = 2**24  # numbers in a block: embeddings, and what is computed of them
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -48,7 +48,8 @@ def solve(
         for features, targets in blocks():
             logits = features @ kernel + bias
             loss, count = loss + float(losses(targets, logits).sum(dtype=np.float64)), count + len(features)
-            error = activation(logits) - targets
+            error = activation(logits)
+            error -= targets
             by_kernel += features.T @ error
             by_bias += error.sum(0)
         passes += 1
