@@ -56,8 +56,6 @@ def train(
     `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then contain their splits after the training photos. Source: Lee, "Pseudo-label", 2013.
     """
-    from podium.networks import events as tensorboard
-
     if deterministic:
         from podium import device
 
@@ -67,6 +65,8 @@ def train(
     data = _dataset(target, parts, index_, dealt, fold, _taught(target, teachers, index_, sharpness))
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(data, **options, seed=seed, resume=resume)
+    from podium.networks import events as tensorboard  # only now, since networks without TensorFlow need the memory
+
     decoding = {"size": options["size"], "fit": options["fit"], **json.loads(depth.read_text())}
     save(fitted, target, data.labels, model, **decoding)
     write_csv(history, progress)
