@@ -57,13 +57,18 @@ def snakemake(project: Path, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
+def copy_project(folder: Path) -> Path:
+    """A fresh copy of the project, as a clone would be."""
+    return shutil.copytree(ROOT, folder, ignore=MADE)
+
+
 def from_nothing(folder: Path, competition: str, experiment: str, archive: list[str], repeats: int) -> Line:
     """Runs an experiment from scratch several times, in its own copy of the project, and shows times and scores."""
     project, name, seconds, digests = folder / experiment, f"{competition} {experiment}", [], []
     arguments = ["--config", f"competition={competition}", f"run=[{experiment}]", *archive]
     for _ in range(repeats):
         shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(ROOT, project, ignore=MADE)
+        copy_project(project)
         add_inception(project)
         seconds.append(snakemake(project, *arguments))
         submission = next((project / "results" / competition / experiment).glob("submission.*"))

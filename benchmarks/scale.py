@@ -6,6 +6,7 @@ Each step runs as its own process, by its command line, on photos that are made 
 
 import argparse
 import io
+import json
 import os
 import re
 import statistics
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import yaml
+from bench import copy_project, snakemake
 from PIL import Image
 
 SCRIPTS = Path(__file__).parents[1] / "workflow/scripts"
@@ -139,7 +142,23 @@ def shards(folder: Path, counts: list[int]) -> None:
         print(f"{f'{number} shards':<36}{statistics.median(costs):>22.2f} s", flush=True)
 
 
-ROWS: dict[str, Callable[[Path, list[int]], None]] = {"growth": growth, "shards": shards}
+def labels(folder: Path, counts: list[int]) -> None:
+    """The peak memory of every step of a whole run on the few photos, with a class for each ten of them."""
+    project = copy_project(folder / "project")
+    make_archive(folder / "made.zip", counts[0], counts[0] // 10)
+    (project / "config/competitions/many.yaml").write_text(yaml.safe_dump(yaml.safe_load(LAYOUT) | {"run": ["cnn"]}))
+    small = {"epochs": 2, "width": 8, "batch": 256}
+    settings = {"size": SIDE, "folds": 2, "train": {"network": "cnn", "cnn": small}, "predict": {"views": ["plain"]}}
+    given = ["competition=many", f"archive={folder / 'made.zip'}", f"experiments={json.dumps({'cnn': settings})}"]
+    snakemake(project, "--config", *given)
+    logs = {log: re.search(r"peak memory (\d+) MB", log.read_text()) for log in (project / "logs").rglob("*.log")}
+    print(f"{f'{counts[0]:,} photos, {counts[0] // 10:,} classes':<36}{'peak memory':>24}")
+    for log, peak in sorted(logs.items()):
+        if peak:
+            print(f"{log.stem:<36}{int(peak[1]):>21} MB", flush=True)
+
+
+ROWS: dict[str, Callable[[Path, list[int]], None]] = {"growth": growth, "shards": shards, "labels": labels}
 
 
 def main() -> None:
