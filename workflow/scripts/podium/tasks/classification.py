@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
 
 from podium import tasks
 from podium.predictions.scores import binned_gaps, charged
@@ -129,6 +128,8 @@ class Task(tasks.Task):
         return binned_gaps(evidence["confidence"], evidence["answer"] == evidence["truth"])
 
     def label_scores(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
+        from sklearn.metrics import precision_recall_fscore_support  # 60 MB, which `index` of a million photos needs
+
         figures = precision_recall_fscore_support(
             evidence["truth"], evidence["answer"], labels=range(len(labels)), zero_division=0
         )

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import rankdata
-from sklearn.metrics import precision_recall_fscore_support
 
 from podium import tasks
 from podium.predictions.scores import binned_gaps, charged
@@ -159,6 +158,8 @@ class Task(tasks.Task):
         return binned_gaps(evidence["probability"].ravel(), evidence["truth"].ravel())
 
     def label_scores(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
+        from sklearn.metrics import precision_recall_fscore_support  # 60 MB, which `index` of a million photos needs
+
         figures = precision_recall_fscore_support(evidence["truth"], evidence["answer"], average=None, zero_division=0)
         names = ["precision", "recall", "f1", "photos"]
         return pd.DataFrame({"label": labels, **dict(zip(names, figures, strict=True))})
