@@ -303,3 +303,15 @@ def test_the_calibration_error_is_what_a_loop_finds(seed: int, count: int, power
     probabilities = softmax(power * random.normal(size=(count, 3))).astype(np.float32)
     truth = random.integers(-1, 3, count)
     assert calibration_error(truth, probabilities) == pytest.approx(slow_error(truth, probabilities), abs=1e-5)
+
+
+def test_people_see_the_most_likely_classes_of_each_photo(tmp_path: Path) -> None:
+    index, given = made(11, {"train": 40, "test": 5}, train=1, test=1)
+    found, _ = calibrated(tmp_path, index, given)
+    shown = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+    assert list(shown.id) == list(index.id)
+    order = np.argsort(-found[:], axis=1)
+    for place in range(4):  # of four classes all
+        assert list(shown[f"label_{place + 1}"]) == [LABELS[row[place]] for row in order]
+        expected = np.take_along_axis(found[:], order[:, [place]], 1)[:, 0]
+        np.testing.assert_allclose(shown[f"probability_{place + 1}"], expected, rtol=1e-6)

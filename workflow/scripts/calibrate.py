@@ -83,8 +83,11 @@ def _write_table(path: Path, predictions: Predictions, labels: list[str]) -> Non
 
 def _likeliest(probabilities: Floats) -> tuple[Ints, Floats]:
     """The most likely outputs of each row, the most likely first, and their probabilities."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :SHOWN]
-    return order, np.take_along_axis(probabilities, order, 1)
+    count = min(SHOWN, probabilities.shape[1])
+    found = np.sort(np.argpartition(-probabilities, count - 1, axis=1)[:, :count], axis=1)
+    own = np.take_along_axis(probabilities, found, 1)
+    order = np.argsort(-own, axis=1, kind="stable")
+    return np.take_along_axis(found, order, 1), np.take_along_axis(own, order, 1)
 
 
 def _calibrated(
