@@ -16,9 +16,10 @@ from index import index
 from podium.archives.delimited import archive_table, parse_table
 from podium.archives.opening import Archive
 from podium.predictions.stored import Predictions
-from podium.predictions.submission import Form, Sample, read_asked
+from podium.predictions.submission import read_asked
 from podium.step import BadInput
 from podium.tables import read_csv, write_csv
+from podium.tasks.cells import Form, Sample
 from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]

@@ -10,10 +10,10 @@ from conftest import CLASSIFICATION, TASK, kept, taught
 from sklearn.metrics import log_loss
 
 from blend import _greedy, blend
-from podium.predictions.scores import charged
 from podium.predictions.stored import Predictions
 from podium.predictions.yardsticks import judge
 from podium.tables import write_csv
+from podium.tasks.measures import charged
 
 LABELS = ["NA", "a,b", "c"]
 NAMES = ["first", "second", "third"]

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from calibrate import calibrate
-from podium.predictions.scores import charged
 from podium.predictions.stored import Predictions, mean
 from podium.predictions.yardsticks import judge
 from podium.tables import write_csv
+from podium.tasks.measures import charged
 
 LABELS = ["NA", "a,b", "c", "d"]
 

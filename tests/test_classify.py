@@ -88,8 +88,8 @@ def test_by_hand_it_says_where_the_table_is_and_nothing_of_tensorflow(
     model = finished[0] / RESULTS / "both"  # as many networks as TensorFlow would warn of
     command = [sys.executable, str(ROOT / "workflow/scripts/classify.py"), str(model), str(photos / "ch200.jpg")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("wrote predictions.npy\n", "")
-    assert len((tmp_path / "predictions.npy").read_text().splitlines()) == 2
+    assert (done.stdout, done.stderr) == ("wrote predictions.csv\n", "")
+    assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 2
     refused = subprocess.run(
         [*command[:2], "none.keras", "."], cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -81,7 +81,7 @@ def test_what_is_served_is_what_was_predicted_once_calibrated(folder: Path) -> N
     stored = np.load(folder / "test-0.npy")
     found, names = served(folder, "serving_default", pixels=stored)
     predictions = Predictions.read(folder / "predictions.npy")
-    assert names == [predictions.labels] * 8
+    assert names == [LABELS] * 8
     np.testing.assert_allclose(found, TASK.scaled(predictions[:], TEMPERATURE), atol=1e-5)
     assert np.abs(found - predictions[:]).max() > 0.01
 

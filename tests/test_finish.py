@@ -15,7 +15,7 @@ from podium.models.writing import for_any_size, save
 from podium.networks import mlp
 
 SIZE, LABELS = 8, ["NA", "a,b", "c"]
-FOUND = {"temperature": 9.0, "test_temperature": 9.0, "model_temperature": 2.5, "fit_temperature": 1.5}
+FOUND = {"temperature": 9.0, "test_temperature": 9.0, "model_temperature": 2.5, "fit_temperature": 1.5, "decision": {}}
 FOUND |= {"views": ["plain", "flip"], "fits": ["seed0-all"]}
 
 

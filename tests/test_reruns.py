@@ -69,6 +69,7 @@ SETTINGS = {
     "the largest photo": (CONFIG, top("index", max_megapixels=400), FITS | DATA),
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
+    "task": (COMPETITION, lambda facts: facts.update(task="multilabel", metric="samples_f1"), FITS | DATA),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
     "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), SUBMISSIONS | {"ask"}),
@@ -148,7 +149,8 @@ def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, s
 
 
 CODE = {
-    "predictions/scores.py": HEADS | FIGURES,  # the log loss chooses the heads' penalties
+    "tasks/classification.py": FITS | DATA,
+    "predictions/scores.py": BOARD.union(*(of(name, "evaluate", "submit") for name in EXPERIMENTS)),
     "predictions/yardsticks.py": FIGURES,
     "predictions/temperature.py": FIGURES,
     "networks/cnn.py": CNNS,
@@ -180,7 +182,7 @@ def test_changed_code_reruns_its_users(finished: tuple[Path, str], module: str, 
 # What no step of the run imports.
 STRANGERS = ("plan/plan.py", "plan/config.py", "plan/settings.py", "backbones/folding.py", "networks/depthwise.py")
 STRANGERS += ("networks/finetune.py", "backbones/keras_applications.py", "backbones/saved_model.py")
-STRANGERS += ("archives/layouts/folders.py",)
+STRANGERS += ("archives/layouts/folders.py", "tasks/multilabel.py")
 
 
 def test_comments_everywhere_and_code_that_no_step_imports_rerun_nothing(finished: tuple[Path, str]) -> None:
@@ -343,7 +345,7 @@ def test_a_dry_run_ends_with_what_has_changed_and_says_the_table_once(finished: 
         config.write_text(before[1])
     *_, below = said.partition("What has changed since these files were made:\n")
     assert sorted(below.splitlines()) == [
-        "    code of blend, calibrate, evaluate, leaderboard, predict, train changed",
+        "    code of evaluate changed",
         "    folds of linear: 2 -> 3",
         "    predict.views of whole: [plain, zoom-flip] -> [plain]",
     ]

@@ -8,9 +8,10 @@ import pandas as pd
 from podium import tasks
 from podium.archives.delimited import archive_table
 from podium.archives.opening import Archive
-from podium.predictions.submission import Form, Sample, read_sample, write_asked
+from podium.predictions.submission import read_sample, write_asked
 from podium.step import BadInput, Output, log, run
 from podium.tables import read_csv
+from podium.tasks.cells import Form, Sample
 
 
 def ask(

@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.predictions.scores import charged
 from podium.predictions.stored import Predictions, write
 from podium.predictions.yardsticks import Yardstick, judge
 from podium.step import Output, log, run
 from podium.tables import read_csv, write_csv
+from podium.tasks.measures import charged
 
 ROUNDS = 25
 PARTS = 5

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from podium import tasks
 from podium.predictions.evidence import PARTS, Scaled, decision, gathered, some
-from podium.predictions.scores import charged
 from podium.predictions.stored import Predictions, mean
 from podium.predictions.temperature import as_sure, fitted
 from podium.predictions.yardsticks import Yardstick, judge, yardsticks
 from podium.step import Output, log, run
 from podium.tables import read_csv, write_csv
+from podium.tasks.measures import charged
 
 SHOWN = 5  # labels of a photo in the table
 

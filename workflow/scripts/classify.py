@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from podium import tasks
 from podium.models.reading import saved_metadata
 from podium.photos import images, pixels
-from podium.predictions.submission import Form
 from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
+from podium.tasks.cells import Form
 
 Floats = NDArray[np.float32]
 

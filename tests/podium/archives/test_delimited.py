@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from podium.archives.delimited import Table, archive_table, format_table, parse_table
 from podium.archives.opening import Archive
-from podium.predictions.submission import Form, check_submission, read_sample
+from podium.predictions.submission import check_submission, read_sample
 from podium.step import BadInput
+from podium.tasks.cells import Form
 
 LABELS, PROBABILITIES = Form("labels", 5, " "), Form("probabilities", 5, " ")
 

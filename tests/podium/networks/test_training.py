@@ -129,6 +129,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from podium import device
+from conftest import dataset
 from podium.networks import finetune
 
 device.strategy = lambda gpus: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

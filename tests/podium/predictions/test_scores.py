@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from podium.predictions import scores
-from podium.predictions.scores import charged, score
+from podium.predictions.scores import score
 from podium.predictions.stored import Predictions
 from podium.tasks import classification
+from podium.tasks.measures import charged
 
 Ints, Floats = NDArray[np.int64], NDArray[np.float32]
 

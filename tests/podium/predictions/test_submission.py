@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium.archives.delimited import Table, format_table, parse_table
-from podium.predictions.submission import Form, Sample, check_submission, read_sample
+from podium.predictions.submission import check_submission, read_sample
 from podium.step import BadInput
+from podium.tasks.cells import Form, Sample
 
 LABELS, PROBABILITIES = Form("labels", 5, " "), Form("probabilities", 5, " ")
 

@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from podium.predictions.submission import Form, Sample
 from podium.step import BadInput
 from podium.tasks import task
+from podium.tasks.cells import Form, Sample
 
 TASK = task({"multilabel": {"separator": " "}})
 LABELS = ["clear", "haze", "primary", "road"]

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT
 
 from podium import tasks
-from podium.predictions.scores import charged
+from podium.tasks.measures import charged
 
 SCRIPTS = ROOT / "workflow/scripts"
 SETTINGS = {"classification": {}, "multilabel": {"separator": " "}}
@@ -79,4 +79,4 @@ def test_no_other_file_asks_which_task_it_is() -> None:
         if path.parent.name != "tasks" and "schemas" not in path.parts:
             names = {node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)}
             assert not names & set(tasks.TASKS), path
-    assert {path.stem for path in Path(tasks.__file__).parent.glob("[!_]*.py")} == set(tasks.TASKS)
+    assert set(tasks.TASKS) < {path.stem for path in Path(tasks.__file__).parent.glob("[!_]*.py")}

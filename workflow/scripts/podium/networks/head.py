@@ -22,8 +22,8 @@ from podium.models.reading import saved_metadata
 from podium.models.writing import for_any_size
 from podium.networks import logistic
 from podium.networks.data import Dataset
-from podium.predictions.scores import charged
 from podium.step import BadInput, log
+from podium.tasks.measures import charged
 
 if TYPE_CHECKING:
     import keras

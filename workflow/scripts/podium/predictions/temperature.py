@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from podium.predictions.scores import charged
 from podium.tasks import Task
+from podium.tasks.measures import charged
 
 RANGE, LESS = (0.2, 5.0), 5.0  # LESS: a mean's temperature is at least its parts' divided by this
 

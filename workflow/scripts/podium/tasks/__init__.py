@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # the plan reads TASKS, and need not wait for these
     import pandas as pd
     from numpy.typing import NDArray
 
-    from podium.predictions.submission import Form, Sample
+    from podium.tasks.cells import Form, Sample
 
     Floats = NDArray[np.float32]
     Ints = NDArray[np.int64]

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.predictions.scores import binned_gaps, charged
-from podium.predictions.submission import (
+from podium.step import BadInput
+from podium.tasks import Decision
+from podium.tasks.cells import (
     Form,
     Sample,
     check_columns,
@@ -22,8 +23,7 @@ from podium.predictions.submission import (
     in_lists,
     likeliest,
 )
-from podium.step import BadInput
-from podium.tasks import Decision
+from podium.tasks.measures import binned_gaps, charged
 
 if TYPE_CHECKING:
     import keras

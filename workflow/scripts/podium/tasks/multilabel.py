@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from podium import tasks
-from podium.predictions.scores import binned_gaps, charged
-from podium.predictions.submission import (
+from podium.tasks import Decision
+from podium.tasks.cells import (
     Form,
     Sample,
     check_columns,
@@ -26,7 +26,7 @@ from podium.predictions.submission import (
     in_lists,
     likeliest,
 )
-from podium.tasks import Decision
+from podium.tasks.measures import binned_gaps, charged
 
 if TYPE_CHECKING:
     import keras
