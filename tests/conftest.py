@@ -58,7 +58,7 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of one file run in one process, which makes its fixtures once, and so do those of the `finished` run."""
+    """Tests of one file run in one process, which makes its fixtures once, and so do those of the `finished` run."""
     for item in items:
         shared = "finished" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("finished" if shared else item.nodeid.partition("::")[0]))
