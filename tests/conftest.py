@@ -57,6 +57,7 @@ RESULTS = Path("results/pets")
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file run in one process, which makes its fixtures once, and so do those of the `finished` run."""
     for item in items:
