@@ -6,6 +6,8 @@ import time
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
+from podium import machine
+from podium.digests import digests
 from podium.plan.plan import Plan
 from podium.plan.summary import Once, last_words
 
@@ -13,6 +15,8 @@ from podium.plan.summary import Once, last_words
 configfile: "config/config.yaml"
 
 
+if workflow.nodes is None:  # not on a cluster: all jobs together claim no more memory than there is
+    workflow.global_resources.setdefault("mem_mb", machine.memory())
 claimable = workflow.global_resources.get("gpu")
 plan = Plan(
     config, workflow.config_settings.config, workflow.config_settings.configfiles, claimable and claimable.value

@@ -19,6 +19,7 @@ import yaml
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 MADE = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
+PARTS = ("digits", "fashion", "grocery", "scale")
 PART = 60.0  # seconds that are timed of baselines that would take too long
 # Podium with the backbone of the 2019 loop and random weights, as in the loop: only for its time.
 INCEPTION = {"backbone": "inception_v3", "weights": "none", "size": 299, "folds": 0}
@@ -56,13 +57,18 @@ def snakemake(project: Path, *arguments: str) -> float:
     return time.perf_counter() - started
 
 
+def copy_project(folder: Path) -> Path:
+    """A fresh copy of the project, as a clone would be."""
+    return shutil.copytree(ROOT, folder, ignore=MADE)
+
+
 def from_nothing(folder: Path, competition: str, experiment: str, archive: list[str], repeats: int) -> Line:
     """Runs an experiment from scratch several times, in its own copy of the project, and shows times and scores."""
     project, name, seconds, digests = folder / experiment, f"{competition} {experiment}", [], []
     arguments = ["--config", f"competition={competition}", f"run=[{experiment}]", *archive]
     for _ in range(repeats):
         shutil.rmtree(project, ignore_errors=True)
-        shutil.copytree(ROOT, project, ignore=MADE)
+        copy_project(project)
         add_inception(project)
         seconds.append(snakemake(project, *arguments))
         submission = next((project / "results" / competition / experiment).glob("submission.*"))
@@ -168,8 +174,29 @@ def show(what: str, figure: str, remark: str = "") -> None:
     print(f"{what:<52} {figure:>10}   {remark}", flush=True)
 
 
+def grocery(folder: Path, archive: Path, experiments: list[str], repeats: int) -> None:
+    """The hackathon: experiments from nothing, the speed of training, and the table that compares them with others."""
+    with zipfile.ZipFile(archive) as photos:
+        photos.extractall(folder / "photos")
+    part = ("--seconds", str(PART))
+    lines = [
+        baseline(folder / "photos", "loop", *part),
+        baseline(folder / "photos", "tutorial", "--backbone", "efficientnet_lite0", "--seconds", "0"),
+        baseline(folder / "photos", "tutorial", "--backbone", "inception_v3", *part),
+    ]
+    archive_given = [f"archive={archive.resolve()}"]
+    lines.append(from_nothing(folder, "grocery", "inception", archive_given, 1))
+    lines.append(from_nothing(folder, "grocery", "quick", archive_given, repeats))
+    for experiment in experiments:
+        lines.append(from_nothing(folder, "grocery", experiment, archive_given, 1))
+    if "finetune" in experiments:
+        throughput(folder / "finetune")
+    compare(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS), help="what to measure")
     parser.add_argument("--grocery", type=Path, required=True, help="the hackathon's zip; left out where it is missing")
     parser.add_argument(
         "--repeats", type=int, default=3, help="runs from nothing of the short ones; the median is shown"
@@ -180,30 +207,18 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)
-        from_nothing(folder, "digits", "cnn", [], given.repeats)
-        if given.fashion.is_dir():
+        if "digits" in given.parts:
+            from_nothing(folder, "digits", "cnn", [], given.repeats)
+        if "fashion" in given.parts and given.fashion.is_dir():
             fashion(folder, given.fashion, given.fashion_experiments)
-        else:
+        elif "fashion" in given.parts:
             print(f"no {given.fashion}: fashion-mnist is left out (make bench FASHION=PATH)")
-        if not given.grocery.is_file():
+        if "grocery" in given.parts and given.grocery.is_file():
+            grocery(folder, given.grocery, given.experiments, given.repeats)
+        elif "grocery" in given.parts:
             print(f"no {given.grocery}: the grocery hackathon is left out (make bench GROCERY=PATH)")
-            return
-        with zipfile.ZipFile(given.grocery) as archive:
-            archive.extractall(folder / "photos")
-        part = ("--seconds", str(PART))
-        lines = [
-            baseline(folder / "photos", "loop", *part),
-            baseline(folder / "photos", "tutorial", "--backbone", "efficientnet_lite0", "--seconds", "0"),
-            baseline(folder / "photos", "tutorial", "--backbone", "inception_v3", *part),
-        ]
-        archive_given = [f"archive={given.grocery.resolve()}"]
-        lines.append(from_nothing(folder, "grocery", "inception", archive_given, 1))
-        lines.append(from_nothing(folder, "grocery", "quick", archive_given, given.repeats))
-        for experiment in given.experiments:
-            lines.append(from_nothing(folder, "grocery", experiment, archive_given, 1))
-        if "finetune" in given.experiments:
-            throughput(folder / "finetune")
-        compare(lines)
+        if "scale" in given.parts:
+            subprocess.run([sys.executable, HERE / "scale.py"], check=True)
 
 
 if __name__ == "__main__":

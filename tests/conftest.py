@@ -7,8 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -16,20 +18,33 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from podium import arrays
+from podium import arrays, tasks
+from podium.networks.data import Dataset
 from podium.plan.plan import Plan
+from podium.predictions.stored import Predictions
 
 ROOT = Path(__file__).parents[1]
+PATHS = f"{ROOT / 'workflow/scripts'}:{ROOT / 'tests'}"  # of modules, for another process
 SHARED = ROOT.parent / "shared/data"
 GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
+CLASSIFICATION: dict[str, Any] = {"classification": {}}
+TASK = tasks.task(CLASSIFICATION)
 # The settings of `index` but for the layout.
-LISTING: dict[str, Any] = {"strict": True, "shards": 1, "max_megapixels": 179, "range": None, "percentile": None}
+LISTING: dict[str, Any] = {
+    "task": CLASSIFICATION,
+    "strict": True,
+    "shards": 1,
+    "max_megapixels": 179,
+    "range": None,
+    "percentile": None,
+}
 LISTING |= {"threads": 2}
 # The settings of an augmentation that shows photos as they are.
 UNVARIED: dict[str, Any] = {"area": [1.0, 1.0], "aspect": 1.0, "shift": 0.0, "rotation": 0.0, "flip": False}
@@ -103,6 +118,16 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
         for name, content in members.items():
             out.writestr(name, content)
     return path
+
+
+@contextmanager
+def memory_below(limit: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
 
 
 def write_embeddings(path: Path, **views: NDArray[np.float32]) -> Path:
@@ -196,17 +221,54 @@ class Kaggle:
         path.write_text(json.dumps([*scored, *rows]))
 
 
+def dataset(
+    files: list[Path],
+    rows: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    left_out: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Dataset:
+    """A fit's data of one-hot targets; `left_out` are rows and targets that are only measured."""
+    more, theirs = left_out or (np.zeros(0, int), targets[:0])
+    truth = np.concatenate([targets, theirs]).argmax(1)
+    labels, none = list("abcdefghijklmnopqrstuvwxyz"[: targets.shape[1]]), np.zeros((0, targets.shape[1]), np.float32)
+    return Dataset(TASK, labels, files, np.concatenate([rows, more]), truth, np.asarray(groups), none)
+
+
+def joined(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """The blocks of a prediction as one array."""
+    return np.concatenate(list(blocks))
+
+
+def taught(index: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:
+    """The index with a training photo of each label, which no model has predicted, if it has none at all."""
+    ids = [f"taught {number}" for number in range(len(labels))]
+    more = pd.DataFrame({"id": ids, "split": "train", "label": labels, "digest": ids, "group": -1})
+    return index if (index.split == "train").any() else pd.concat([index, more], ignore_index=True)
+
+
+def kept(found: Predictions) -> Predictions:
+    """The predictions of a file in memory, so that the file may change."""
+    return Predictions(found.keys, found[:])
+
+
 def copy_project(folder: Path) -> Path:
     """A fresh copy of the project, as a clone would be."""
     made = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
     return shutil.copytree(ROOT, folder, ignore=made, dirs_exist_ok=True)
 
 
-def snakemake(project: Path, *arguments: str, fails: bool = False) -> str:
+def snakemake(project: Path, *arguments: str, fails: bool = False, **environment: str) -> str:
     """What Snakemake says in this copy of the project, on either stream."""
     command = [sys.executable, "-m", "snakemake", *arguments]
     done = subprocess.run(
-        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=project,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     assert (done.returncode != 0) == fails, done.stdout
     return done.stdout
@@ -246,6 +308,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     members = competition(train=8, validation=2, test=2)
     members["train/co3.jpg"] = members["train/co3.jpg"][:400]  # before its first row
     members["test/te201.jpg"] = b""
+    members["unused.bin"] = np.random.default_rng(0).bytes(3 << 20)  # so that the archive is more than a small file
     write_zip(project / "pets.zip", members)
     facts = {"metric": "macro_f1", "tables": TABLES, "submission": {"sample": "sample_submission.csv"}}
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({**facts, "run": list(EXPERIMENTS)}))
@@ -294,3 +357,24 @@ def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: A
 def job(**wildcards: str) -> SimpleNamespace:
     usual = {"competition": "pets", "experiment": "linear", "fit": "seed0-fold0", "part": "train-0"}
     return SimpleNamespace(**{**usual, **wildcards})
+
+
+def without_validation(project: Path) -> None:
+    tables = {split: table for split, table in TABLES.items() if split != "validation"}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": tables, "archive": "pets.zip"}))
+
+
+def with_folds(count: int, *seeds: int) -> Callable[[dict[str, Any]], object]:
+    def change(config: dict[str, Any]) -> None:
+        config["experiments"]["linear"]["folds"] = count
+        config["defaults"]["train"]["seeds"] = list(seeds) or [0]
+
+    return change
+
+
+def ensemble(*members: str) -> Callable[[dict[str, Any]], object]:
+    return lambda config: config.update(run=["mix"], ensembles={"mix": list(members), "other.one": ["linear", "cnn"]})
+
+
+def embeddings(*files: str) -> list[str]:
+    return [f"data/pets/224px/efficientnet_lite0/{file}.npy" for file in files]

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import GROCERY, LISTING, PICNIC, ROOT, TABLES, photo, write_zip
+from conftest import CLASSIFICATION, GROCERY, LISTING, PICNIC, ROOT, TABLES, TASK, photo, write_zip
 
 from ask import ask
 from index import index
 from podium.archives.delimited import archive_table, parse_table
 from podium.archives.opening import Archive
-from podium.predictions.submission import Form, Sample, read_asked
+from podium.predictions.stored import Predictions
+from podium.predictions.submission import read_asked
 from podium.step import BadInput
-from podium.tables import Predictions, classes, read_csv, write_csv
+from podium.tables import read_csv, write_csv
+from podium.tasks.cells import Form, Sample
 from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]
@@ -39,10 +41,12 @@ def asked(
     )
     write_csv(folder / "index.csv", pd.concat([index, tests[:2]]))
     write_csv(folder / "quarantine.csv", pd.concat([index, tests[2:]]))
-    usual = {"tables": TABLES, "sample": table and "sample.csv", "ids": "sample"}
+    usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": table and "sample.csv", "ids": "sample"}
     usual |= {"form": "labels", "top": 2, "separator": None}
     ask(source, *(folder / name for name in PATHS), **(usual | settings))
-    return read_asked(folder / "asked.json")
+    *found, known = read_asked(folder / "asked.json")
+    assert known == sorted({"NA", *labels})
+    return tuple(found)
 
 
 def test_the_sample_says_what_is_asked_for(tmp_path: Path) -> None:
@@ -82,8 +86,10 @@ def test_a_class_without_training_photos_has_a_column_of_zeros(
     assert "sample.csv: no training photo of 'unseen': the probability will be 0" in caplog.text
     keys = pd.DataFrame({"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"]})
     rows = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0.25, 0.25, 0.5]], np.float32)
-    Predictions(keys, LABELS, rows).write(tmp_path / "predictions.csv")
-    submit(tmp_path / "asked.json", tmp_path / "predictions.csv", tmp_path / "submission.csv", inside=None)
+    Predictions(keys, rows).write(tmp_path / "predictions.npy")
+    (tmp_path / "calibration.json").write_text('{"decision": {}}')
+    inputs = [tmp_path / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    submit(*inputs, tmp_path / "submission.csv", task=CLASSIFICATION, inside=None)
     found = pd.read_csv(tmp_path / "submission.csv")
     assert found[["NA", "a,b", "crème", "unseen"]].to_numpy().tolist() == [[*row, 0] for row in rows.tolist()]
 
@@ -150,13 +156,15 @@ def picnic(folder: Path, tables: dict[str, bytes]) -> pd.DataFrame:
 
 def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[str]]:
     """The rows of a submission that gives the label of the test photos in turn."""
-    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), classes(found)
+    keys, labels = found.loc[found.split == "test", ["split", "id"]].reset_index(drop=True), TASK.taught(found)
     turns = np.eye(len(labels), dtype=np.float32)[np.arange(len(keys)) % len(labels)]
-    Predictions(keys, labels, turns).write(folder / "predictions.csv")
+    Predictions(keys, turns).write(folder / "predictions.npy")
     usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
     paths = [folder / name for name in ("source.zip", *PATHS)]
-    ask(*paths, tables=FACTS["tables"], form="labels", top=1, separator=None, **(usual | settings))
-    submit(folder / "asked.json", folder / "predictions.csv", folder / "cats.zip", inside="13-03-19_1.tsv")
+    ask(*paths, task=CLASSIFICATION, tables=FACTS["tables"], form="labels", top=1, separator=None, **(usual | settings))
+    (folder / "calibration.json").write_text('{"decision": {}}')
+    inputs = [folder / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    submit(*inputs, folder / "cats.zip", task=CLASSIFICATION, inside="13-03-19_1.tsv")
     with zipfile.ZipFile(folder / "cats.zip") as archive:
         handed = archive.read("13-03-19_1.tsv")
     assert handed.startswith(b"file\tlabel\n")
@@ -165,9 +173,9 @@ def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[s
 
 def test_the_picnic_submission_has_the_names_that_the_photos_have(tmp_path: Path) -> None:
     found = picnic(tmp_path, ODD_TABLES)
-    assert classes(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
+    assert TASK.taught(found) == ["Bananas, apples & pears", "Eggs", "Salad & cress"]
     names = ["7263.jpeg", "7264.png", "8082.jpeg"]
-    assert handed_in(tmp_path, found) == [list(row) for row in zip(names, classes(found), strict=True)]
+    assert handed_in(tmp_path, found) == [list(row) for row in zip(names, TASK.taught(found), strict=True)]
 
 
 def test_a_picnic_sample_that_asks_for_another_photo_is_refused_with_either_ids(tmp_path: Path) -> None:
@@ -183,7 +191,7 @@ def test_the_real_picnic_tables_lead_to_a_row_for_each_test_photo(tmp_path: Path
     tables = {path.name: path.read_bytes() for path in PICNIC.glob("*.tsv")}
     found = picnic(tmp_path, tables)
     assert found.split.value_counts().to_dict() == {"train": 7258, "test": 820}
-    assert len(classes(found)) == 25
+    assert len(TASK.taught(found)) == 25
     assert [row[0] for row in handed_in(tmp_path, found)] == tables["test.tsv"].decode().split()[1:]
 
 
@@ -196,7 +204,7 @@ def test_the_real_hackathon_asks_for_each_photo_of_its_test_table(tmp_path: Path
     for name in PATHS[:2]:
         write_csv(tmp_path / name, pd.DataFrame({"split": "train", "label": labels}))
     form = {"ids": "sample", "form": "labels", "top": 5, "separator": None}
-    ask(GROCERY, *(tmp_path / name for name in PATHS), tables=tables, sample=sample, **form)
+    ask(GROCERY, *(tmp_path / name for name in PATHS), task=CLASSIFICATION, tables=tables, sample=sample, **form)
     ids = archive_table(archive, tables["test"]["path"]).column(tables["test"]["id"])
     assert sorted(read_asked(tmp_path / "asked.json")[0].ids) == sorted(ids)
     assert len(ids) == 2485

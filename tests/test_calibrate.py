@@ -9,17 +9,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CLASSIFICATION, TASK, kept, taught
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from calibrate import calibrate
-from podium.predictions.scores import calibration_error, log_losses
-from podium.predictions.temperature import scaled
+from podium.predictions.stored import Predictions, mean
 from podium.predictions.yardsticks import judge
-from podium.tables import Predictions, mean, write_csv
+from podium.tables import write_csv
+from podium.tasks.measures import charged
 
 LABELS = ["NA", "a,b", "c", "d"]
+
+
+def calibration_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    return TASK.calibration_error(TASK.evidence(truth, probabilities, {}))
+
+
+def log_losses(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    return charged(TASK.given(truth, probabilities))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -35,7 +44,7 @@ def made(seed: int, counts: dict[str, int], **temperatures: float) -> tuple[pd.D
     logits = 1.5 * random.normal(size=(len(index), 4))
     index["label"] = [random.choice(LABELS, p=row) for row in softmax(logits)]
     sure = softmax(logits * index.split.map(temperatures).to_numpy()[:, None])
-    return index, Predictions(index[["split", "id"]], LABELS, sure.astype(np.float32))
+    return index, Predictions(index[["split", "id"]], sure.astype(np.float32))
 
 
 def calibrated(
@@ -47,18 +56,18 @@ def calibrated(
     seeds: int = 1,
 ) -> tuple[Predictions, dict[str, Any]]:
     """Without fits as of an ensemble; they come seed by seed."""
-    write_csv(folder / "index.csv", index)
-    given.write(folder / "pooled.csv")
+    write_csv(folder / "index.csv", taught(index, LABELS))
+    given.write(folder / "pooled.npy")
     paths: dict[str, list[Path]] = {"predictions": [], "one_view": []}
     for (name, files), tables in zip(paths.items(), (fits, one_view), strict=True):
         for number, table in enumerate(tables):
-            files.append(folder / f"fit{number}/{name}.csv")
+            files.append(folder / f"fit{number}/{name}.npy")
             files[-1].parent.mkdir(exist_ok=True)
             table.write(files[-1])
-    outputs = folder / "predictions.csv", folder / "calibration.json"
-    settings = {"seeds": list(range(seeds)), "views": ["plain", "flip"]}
-    calibrate(folder / "pooled.csv", *paths.values(), folder / "index.csv", *outputs, **settings)
-    return Predictions.read(outputs[0]), json.loads(outputs[1].read_text())
+    outputs = folder / "predictions.npy", folder / "predictions.csv", folder / "calibration.json"
+    settings = {"task": CLASSIFICATION, "seeds": list(range(seeds)), "views": ["plain", "flip"]}
+    calibrate(folder / "pooled.npy", *paths.values(), folder / "index.csv", *outputs, **settings)
+    return kept(Predictions.read(outputs[0])), json.loads(outputs[2].read_text())
 
 
 def slow_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -84,13 +93,13 @@ def test_the_temperature_that_made_them_too_sure_comes_back(tmp_path: Path, temp
     assert said["temperature"] == pytest.approx(temperature, rel=0.05)
     rows, truth = (index.split == "train").to_numpy(), index.label.map(LABELS.index).to_numpy()
     for when, table in [("before", given), ("after", found)]:
-        own = table.probabilities[rows]
+        own = table[rows]
         assert said["log_loss"][when] == pytest.approx(log_loss(truth[rows], own, labels=range(4)), rel=1e-5)
         assert said["calibration_error"][when] == pytest.approx(slow_error(truth[rows], own), abs=1e-6)
     if temperature != 1:
         for split in ("train", "test"):
             rows = (index.split == split).to_numpy()
-            before, after = (calibration_error(truth[rows], each.probabilities[rows]) for each in (given, found))
+            before, after = (calibration_error(truth[rows], each[rows]) for each in (given, found))
             assert after < before / 2
     assert said["calibration_error"]["after"] < 0.03
 
@@ -98,12 +107,11 @@ def test_the_temperature_that_made_them_too_sure_comes_back(tmp_path: Path, temp
 def test_other_rows_are_powers_of_what_they_were_and_no_first_choice_changes(tmp_path: Path) -> None:
     index, given = made(1, {"validation": 400, "test": 400}, validation=3, test=3)
     found, said = calibrated(tmp_path, index, given)
-    powers = given.probabilities[400:].astype(float) ** (1 / said["temperature"])
+    powers = given[400:].astype(float) ** (1 / said["temperature"])
     by_hand = powers / powers.sum(1, keepdims=True)
-    np.testing.assert_allclose(found.probabilities[400:], by_hand, atol=1e-6)
-    np.testing.assert_array_equal(found.probabilities.argmax(1), given.probabilities.argmax(1))
+    np.testing.assert_allclose(found[400:], by_hand, atol=1e-6)
+    np.testing.assert_array_equal(found[:].argmax(1), given[:].argmax(1))
     assert found.keys.equals(given.keys)
-    assert found.labels == LABELS
 
 
 def test_the_yardstick_alone_decides(tmp_path: Path) -> None:
@@ -115,7 +123,7 @@ def test_the_yardstick_alone_decides(tmp_path: Path) -> None:
     index.loc[index.split == "test", "label"] = ""
     unknown, said_again = calibrated(tmp_path, index, given)
     assert said_again == said
-    np.testing.assert_array_equal(unknown.probabilities, found.probabilities)
+    np.testing.assert_array_equal(unknown[:], found[:])
     # A label that no training photo has tells nothing of how sure to be.
     index.loc[index.index[-301], "label"] = "unheard of"
     assert calibrated(tmp_path, index, given)[1]["photos"] == 899
@@ -124,13 +132,13 @@ def test_the_yardstick_alone_decides(tmp_path: Path) -> None:
 def test_labels_of_a_part_of_the_yardstick_do_not_change_its_own_rows(tmp_path: Path) -> None:
     index, given = made(3, {"train": 300, "test": 10}, train=2, test=2)
     before, _ = calibrated(tmp_path, index, given)
-    yardstick = judge(index, given)
+    yardstick = judge(TASK, index, given)
     part = yardstick.rows[yardstick.parts(5) == 1]
-    index.loc[part, "label"] = np.array(LABELS)[given.probabilities[part].argmin(1)]
+    index.loc[part, "label"] = np.array(LABELS)[given[part].argmin(1)]
     after, _ = calibrated(tmp_path, index, given)
-    np.testing.assert_array_equal(after.probabilities[part], before.probabilities[part])
+    np.testing.assert_array_equal(after[part], before[part])
     others = np.setdiff1d(np.arange(len(index)), part)
-    assert (after.probabilities[others] != before.probabilities[others]).any(1).all()
+    assert (after[others] != before[others]).any(1).all()
 
 
 def test_where_no_photo_judges_all_stays_as_it_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -141,9 +149,11 @@ def test_where_no_photo_judges_all_stays_as_it_is(tmp_path: Path, caplog: pytest
     found, said = calibrated(tmp_path, index, given)
     why = "left as they are: no photo judges this experiment"
     scales = dict.fromkeys(("temperature", "test_temperature", "fit_temperature", "model_temperature"), 1.0)
-    assert said == {"yardstick": None, "photos": 0, "why": why, **scales, "fits": [], "views": ["plain", "flip"]}
-    assert (tmp_path / "predictions.csv").read_bytes() == (tmp_path / "pooled.csv").read_bytes()
-    np.testing.assert_array_equal(found.probabilities, given.probabilities)
+    assert said == {"yardstick": None, "photos": 0, "why": why, **scales, "fits": [], "views": ["plain", "flip"]} | {
+        "decision": {}
+    }
+    assert (tmp_path / "predictions.npy").read_bytes() == (tmp_path / "pooled.npy").read_bytes()
+    np.testing.assert_array_equal(found[:], given[:])
     assert caplog.messages == [why]
 
 
@@ -164,7 +174,7 @@ def folds(seed: int, count: int, sure: float, noise: float = 1.5) -> tuple[pd.Da
         own = noise * np.eye(4)[truth] + np.sqrt(noise) * random.normal(size=(2 * count, 4))
         seen = ((index.split == "test") | (index.index % 5 == fold)).to_numpy()
         probabilities = softmax(sure * (shared + own))[seen].astype(np.float32)
-        tables.append(Predictions(keys[seen].reset_index(drop=True), LABELS, probabilities))
+        tables.append(Predictions(keys[seen].reset_index(drop=True), probabilities))
     return index, tables
 
 
@@ -178,11 +188,11 @@ def test_a_mean_of_folds_gets_its_own_temperature_not_that_of_one_fold(tmp_path:
     assert said["test_temperature"] < 0.9 * said["temperature"]
     assert said["fit_temperature"] == pytest.approx(said["temperature"], rel=1e-3)  # of one seed they are the same
     rows = (index.split == "test").to_numpy()
-    truth, own = index.label[rows].map(LABELS.index).to_numpy(), given.probabilities[rows]
-    np.testing.assert_allclose(found.probabilities[rows], scaled(own, said["test_temperature"]), atol=1e-6)
-    np.testing.assert_array_equal(found.probabilities.argmax(1), given.probabilities.argmax(1))
+    truth, own = index.label[rows].map(LABELS.index).to_numpy(), given[rows]
+    np.testing.assert_allclose(found[rows], TASK.scaled(own, said["test_temperature"]), atol=1e-6)
+    np.testing.assert_array_equal(found[:].argmax(1), given[:].argmax(1))
     for measure in (calibration_error, lambda *given: log_losses(*given).mean()):
-        assert measure(truth, found.probabilities[rows]) < measure(truth, scaled(own, said["temperature"]))
+        assert measure(truth, found[rows]) < measure(truth, TASK.scaled(own, said["temperature"]))
 
 
 def test_a_held_out_fold_s_temperature_goes_to_the_fits_of_all_photos_as_it_is(tmp_path: Path) -> None:
@@ -194,7 +204,7 @@ def test_a_held_out_fold_s_temperature_goes_to_the_fits_of_all_photos_as_it_is(t
     assert said["yardstick"] == "held_out"
     assert said["test_temperature"] == said["temperature"] == pytest.approx(2, rel=0.25)
     assert said["fits"] == ["fit0"]
-    np.testing.assert_allclose(found.of("test").probabilities, scaled(rest.probabilities, said["temperature"]), 1e-6)
+    np.testing.assert_allclose(found.of("test")[:], TASK.scaled(rest[:], said["temperature"]), 1e-6)
 
 
 def test_where_a_validation_table_judges_out_of_fold_rows_get_a_temperature_of_their_own_kind(tmp_path: Path) -> None:
@@ -203,9 +213,9 @@ def test_where_a_validation_table_judges_out_of_fold_rows_get_a_temperature_of_t
     assert said["test_temperature"] == said["temperature"] == pytest.approx(1.7, rel=0.1)
     train = (index.split == "train").to_numpy()
     truth = index.label[train].map(LABELS.index).to_numpy()
-    as_the_others = scaled(given.probabilities[train], said["temperature"])
-    assert calibration_error(truth, found.probabilities[train]) < calibration_error(truth, as_the_others) / 1.5
-    assert log_losses(truth, found.probabilities[train]).mean() < log_losses(truth, as_the_others).mean() - 0.02
+    as_the_others = TASK.scaled(given[train], said["temperature"])
+    assert calibration_error(truth, found[train]) < calibration_error(truth, as_the_others) / 1.5
+    assert log_losses(truth, found[train]).mean() < log_losses(truth, as_the_others).mean() - 0.02
 
 
 @pytest.mark.parametrize("judge", ["train", "validation"])
@@ -222,8 +232,8 @@ def test_one_fit_and_one_view_of_it_have_temperatures_of_their_own(tmp_path: Pat
 def test_rows_of_photos_that_could_not_be_read_stay_as_they_are(tmp_path: Path) -> None:
     index, given = made(9, {"train": 300, "test": 20}, train=2, test=2)
     found, _ = calibrated(tmp_path, index[:310], given)
-    np.testing.assert_array_equal(found.probabilities[310:], given.probabilities[310:])
-    assert (found.probabilities[300:310] != given.probabilities[300:310]).all()
+    np.testing.assert_array_equal(found[310:], given[310:])
+    assert (found[300:310] != given[300:310]).all()
 
 
 @pytest.mark.parametrize(
@@ -254,15 +264,15 @@ def test_a_calibration_error_that_rises_is_owned_to(tmp_path: Path) -> None:
     """The likeliest class is as likely as it says, the order of the others is not: log loss asks to be less sure."""
     count = 2000
     sure = np.tile(np.array([0.7, 0.298, 0.001, 0.001], np.float32), (count, 1))
-    right = np.repeat([0, 2, 3], [count * 7 // 10, count * 3 // 20, count * 3 // 20])
+    right = np.repeat([0, 1, 2, 3], [count * 7 // 10 - 1, 1, count * 3 // 20, count * 3 // 20])
     ids = [str(number) for number in range(count)]
     index = pd.DataFrame({"id": ids, "split": "train", "label": np.array(LABELS)[right], "digest": ids}).assign(
         group=range(len(ids))
     )
-    found, said = calibrated(tmp_path, index, Predictions(index[["split", "id"]], LABELS, sure))
+    found, said = calibrated(tmp_path, index, Predictions(index[["split", "id"]], sure))
     assert said["log_loss"]["after"] < said["log_loss"]["before"]
-    assert said["calibration_error"]["after"] > said["calibration_error"]["before"] == pytest.approx(0, abs=1e-6)
-    assert said["calibration_error"]["after"] == pytest.approx(calibration_error(right, found.probabilities), abs=1e-9)
+    assert said["calibration_error"]["after"] > said["calibration_error"]["before"] == pytest.approx(0, abs=1e-3)
+    assert said["calibration_error"]["after"] == pytest.approx(calibration_error(right, found[:]), abs=1e-9)
     assert "; kept although the calibration error rose: the temperature is chosen by log loss" in said["why"]
 
 
@@ -277,15 +287,13 @@ def test_any_rows_stay_probabilities_with_the_same_first_choice(
     values = np.array([row for row, _ in rows])
     values = (values / values.sum(1, keepdims=True)).astype(np.float32)
     ids = [str(number) for number in range(len(rows))]
-    index = pd.DataFrame({"id": ids, "split": "train", "label": [label for _, label in rows], "digest": ids}).assign(
-        group=range(len(ids))
-    )
+    index = pd.DataFrame({"id": ids, "split": "validation", "label": [label for _, label in rows], "digest": ids})
     index["group"] = range(len(rows))
-    found, _ = calibrated(tmp_path_factory.getbasetemp(), index, Predictions(index[["split", "id"]], LABELS, values))
-    np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
+    found, _ = calibrated(tmp_path_factory.getbasetemp(), index, Predictions(index[["split", "id"]], values))
+    np.testing.assert_allclose(found[:].sum(1), 1, atol=1e-5)
     # What came close may become equal, but nothing passes what was the most probable.
-    chosen = found.probabilities[np.arange(len(rows)), values.argmax(1)]
-    np.testing.assert_array_equal(chosen, found.probabilities.max(1))
+    chosen = found[:][np.arange(len(rows)), values.argmax(1)]
+    np.testing.assert_array_equal(chosen, found[:].max(1))
 
 
 @settings(max_examples=60, deadline=None)
@@ -295,3 +303,15 @@ def test_the_calibration_error_is_what_a_loop_finds(seed: int, count: int, power
     probabilities = softmax(power * random.normal(size=(count, 3))).astype(np.float32)
     truth = random.integers(-1, 3, count)
     assert calibration_error(truth, probabilities) == pytest.approx(slow_error(truth, probabilities), abs=1e-5)
+
+
+def test_people_see_the_most_likely_classes_of_each_photo(tmp_path: Path) -> None:
+    index, given = made(11, {"train": 40, "test": 5}, train=1, test=1)
+    found, _ = calibrated(tmp_path, index, given)
+    shown = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
+    assert list(shown.id) == list(index.id)
+    order = np.argsort(-found[:], axis=1)
+    for place in range(4):  # of four classes all
+        assert list(shown[f"label_{place + 1}"]) == [LABELS[row[place]] for row in order]
+        expected = np.take_along_axis(found[:], order[:, [place]], 1)[:, 0]
+        np.testing.assert_allclose(shown[f"probability_{place + 1}"], expected, rtol=1e-6)

@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RESULTS, ROOT, SUBJECTS, competition
+from conftest import RESULTS, ROOT, SUBJECTS, TASK, competition
 
 from classify import classify
-from podium.predictions.temperature import scaled
+from podium.predictions.stored import Predictions
 from podium.step import BadInput
-from podium.tables import Predictions
 
 TEST = {Path(name).name: data for name, data in competition().items() if name.startswith("test/")}
 LABELS = sorted(SUBJECTS)
@@ -45,8 +44,8 @@ def test_an_experiment_gives_the_test_photos_what_its_predictions_say(
     found = classified(folder, photos, out=tmp_path / "found.csv")
     assert list(found.columns) == ["file", "class", *LABELS]
     read = found[found["class"] != ""]
-    expected = Predictions.read(folder / "predictions.csv").of("test")
-    rows = expected.at(pd.DataFrame({"split": "test", "id": [Path(file).name for file in read.file]})).probabilities
+    expected = Predictions.read(folder / "predictions.npy").of("test")
+    rows = expected.at(pd.DataFrame({"split": "test", "id": [Path(file).name for file in read.file]}))[:]
     assert len(rows) == len(TEST) - 1
     np.testing.assert_allclose(read[LABELS], rows, atol=2e-4)
     assert list(read["class"]) == [LABELS[place] for place in rows.argmax(1)]
@@ -61,9 +60,9 @@ def test_one_model_gives_what_its_fit_predicted_once_calibrated(
     shutil.copy(folder / "seed0-fold1/model.keras", tmp_path / "mine.keras")
     found = classified(tmp_path / "mine.keras", photos / "ch200.jpg", photos / "fl201.jpg", out=tmp_path / "found.csv")
     keys = pd.DataFrame({"split": "test", "id": ["ch200.jpg", "fl201.jpg"]})
-    raw = Predictions.read(folder / "seed0-fold1/predictions.csv").at(keys).probabilities
+    raw = Predictions.read(folder / "seed0-fold1/predictions.npy").at(keys)[:]
     temperature = json.loads((folder / "calibration.json").read_text())["fit_temperature"]
-    np.testing.assert_allclose(found[LABELS], scaled(raw, temperature), atol=2e-4)
+    np.testing.assert_allclose(found[LABELS], TASK.scaled(raw, temperature), atol=2e-4)
     assert list(found.file) == [str(photos / name) for name in keys.id]
 
 

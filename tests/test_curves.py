@@ -80,7 +80,7 @@ def test_each_of_few_fits_has_its_name_and_its_figures_by_epoch(count: int, held
         assert figure.axes[panel].get_xlabel() == "epoch"
     told_apart = {(line.get_marker(), line.get_color()) for line in lines(figure, 0, "-")}
     assert len({marker for marker, _ in told_apart}) == len({shade for _, shade in told_apart}) == count
-    assert legend(figure) == [*names(tables), "photos trained on", *(["photos held out"] if held_out else [])]
+    assert legend(figure) == [*names(tables), "photos trained on", *(["photos not trained on"] if held_out else [])]
 
 
 @pytest.mark.parametrize("held_out", [False, True])

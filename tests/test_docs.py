@@ -11,7 +11,7 @@ import pytest
 import yaml
 from conftest import PLANNED, ROOT, TABLES, competition, copy_project, snakemake, write_zip
 
-from podium.plan.config import LAYOUTS
+from podium.archives.layouts import LAYOUTS
 from podium.plan.plan import Plan
 from podium.plan.settings import merge
 

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CLASSIFICATION, taught
 from sklearn import metrics
 
 from evaluate import evaluate
 from podium.predictions import history
-from podium.tables import Predictions, read_csv, write_csv
+from podium.predictions.stored import Predictions
+from podium.tables import read_csv, write_csv
 
 LABELS = ["NA", "b,c", "d"]
 OUTPUTS = ("scores.json", "classes.csv", "mistakes.csv", "scored.jsonl")
@@ -30,14 +32,24 @@ def evaluated(
             probabilities.append(random.dirichlet(np.ones(3)) * 0.4 + 0.6 * np.eye(3)[winner])
             rows.append([f"{number:03}", f"{split}/{number}.jpg", label, split, f"{split}{number}"])
     index = pd.DataFrame(rows, columns=["id", "file", "label", "split", "digest"]).assign(group=range(len(rows)))
-    write_csv(folder / "index.csv", index)
+    write_csv(folder / "index.csv", taught(index.assign(file=index.file), LABELS))
     keys = pd.concat(
         [index, pd.DataFrame({"split": "test", "id": [f"q{n}" for n in range(unread)]})], ignore_index=True
     )
     values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
-    Predictions(keys[["split", "id"]], LABELS, values).write(folder / "predictions.csv")
+    Predictions(keys[["split", "id"]], values).write(folder / "predictions.npy")
+    (folder / "calibration.json").write_text('{"yardstick": "validation", "decision": {}}')
     paths = [folder / name for name in OUTPUTS]
-    evaluate(folder / "predictions.csv", [], folder / "index.csv", *paths, seeds=[0], settings={})
+    evaluate(
+        folder / "predictions.npy",
+        folder / "calibration.json",
+        [],
+        folder / "index.csv",
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[0],
+        settings={},
+    )
     guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
     return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
 
@@ -110,7 +122,15 @@ def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: P
     index.loc[validation & (index.id >= "015"), "digest"] = "train0"
     write_csv(tmp_path / "index.csv", index)
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings={})
+    evaluate(
+        tmp_path / "predictions.npy",
+        tmp_path / "calibration.json",
+        [],
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[0],
+        settings={},
+    )
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["validation"]["photos"] == 15
     assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
@@ -127,7 +147,15 @@ def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
     index["group"] = np.where(index.split == "train", index.id.astype(int) // 15, index.group)
     write_csv(tmp_path / "index.csv", index)
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings={})
+    evaluate(
+        tmp_path / "predictions.npy",
+        tmp_path / "calibration.json",
+        [],
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[0],
+        settings={},
+    )
     scores = json.loads(paths[1].read_text())
     assert scores["validation"] == alone["validation"]
     assert scores["out_of_fold"]["accuracy"] == {"value": 0.75, "low": 0.25, "high": 1.0}
@@ -139,13 +167,19 @@ def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
 def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: Path) -> None:
     """Predictions of 20 of the 60 training photos: figures on these alone, and the warning against them too."""
     whole, *_ = evaluated(tmp_path, {"train": 0.9, "validation": 0.2})
-    found = Predictions.read(tmp_path / "predictions.csv")
+    found = Predictions.read(tmp_path / "predictions.npy")
     rows = np.r_[np.arange(40, 60), np.arange(60, 90)]
-    Predictions(found.keys.iloc[rows].reset_index(drop=True), LABELS, found.probabilities[rows]).write(
-        tmp_path / "predictions.csv"
-    )
+    Predictions(found.keys.iloc[rows].reset_index(drop=True), found[rows]).write(tmp_path / "predictions.npy")
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[], settings={})
+    evaluate(
+        tmp_path / "predictions.npy",
+        tmp_path / "calibration.json",
+        [],
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[],
+        settings={},
+    )
     scores = json.loads(paths[1].read_text())
     assert list(scores) == ["held_out", "validation"]
     assert scores["held_out"]["photos"] == 20
@@ -180,8 +214,8 @@ def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.
         both = random.dirichlet(np.ones(3), (2, len(guesses))).astype(np.float32)
         for number, values in enumerate(both):
             own = (fold == number) | (fold < 0)
-            fits.append(tmp_path / f"fit{len(fits)}.csv")
-            Predictions(keys[own].reset_index(drop=True), LABELS, values[own]).write(fits[-1])
+            fits.append(tmp_path / f"fit{len(fits)}.npy")
+            Predictions(keys[own].reset_index(drop=True), values[own]).write(fits[-1])
         mean = np.where((fold == 0)[:, None], both[0], np.where((fold == 1)[:, None], both[1], both.mean(0)))
         for split, reached in alone.items():
             rows = (guesses.split == split).to_numpy()
@@ -189,7 +223,15 @@ def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.
             right = metrics.accuracy_score(truth[rows], mean[rows].argmax(1))
             reached.append((right, metrics.f1_score(truth[rows], mean[rows].argmax(1), average="macro"), loss))
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(tmp_path / "predictions.csv", fits, *paths, seeds=[0, 7, 9], settings={})
+    evaluate(
+        tmp_path / "predictions.npy",
+        tmp_path / "calibration.json",
+        fits,
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[0, 7, 9],
+        settings={},
+    )
     scores = json.loads(paths[1].read_text())
     for yardstick, split in [("out_of_fold", "train"), ("validation", "validation")]:
         for metric, values in zip(("accuracy", "macro_f1", "log_loss"), np.transpose(alone[split]), strict=True):
@@ -207,7 +249,15 @@ def test_what_was_scored_with_other_settings_or_photos_is_kept_and_the_same_is_k
 
     def scored(epochs: int) -> list[tuple[int, dict[str, Any]]]:
         settings = {"train": {"cnn": {"epochs": epochs}}}
-        evaluate(tmp_path / "predictions.csv", [], *paths, seeds=[0], settings=settings)
+        evaluate(
+            tmp_path / "predictions.npy",
+            tmp_path / "calibration.json",
+            [],
+            *paths,
+            task=CLASSIFICATION,
+            seeds=[0],
+            settings=settings,
+        )
         return [(each.settings["train"]["cnn"]["epochs"], each.figures) for each in history.read(paths[-1])]
 
     scores = json.loads((tmp_path / "scores.json").read_text())

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
+from conftest import CLASSIFICATION, ROOT, SUBJECTS, TASK, UNVARIED, dataset, encoded, photo, subject
 from PIL import Image
 
 from podium.models.writing import calibrated, save
 from podium.networks import cnn
 from podium.photos import images, pixels
-from podium.predictions.temperature import scaled
-from podium.tables import Predictions, write_csv
+from podium.predictions.stored import Predictions
+from podium.tables import write_csv
 from predict import predict
 
 SIZE, TEMPERATURE = 24, 2.5
@@ -42,22 +42,26 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels.write(folder / "test-0.npy", (8, SIZE, SIZE, 3), decoded[8:])
     rows = np.arange(8)
     model, _ = cnn.fit(
-        [folder / "train-0.npy"],
-        rows,
-        np.eye(4, dtype=np.float32)[rows % 4],
-        rows,
+        dataset([folder / "train-0.npy"], rows, np.eye(4, dtype=np.float32)[rows % 4], rows),
         seed=1,
         resume=folder / "resume",
         **CNN,
     )
-    save(model, LABELS, folder / "fitted.keras")
+    save(model, TASK, LABELS, folder / "fitted.keras")
     calibrated(folder / "fitted.keras", folder / "model.keras", TEMPERATURE)
     splits, labels = np.repeat(["train", "test"], 8), [*LABELS * 2, *[""] * 8]
     index = pd.DataFrame({"id": [f"{number}.jpg" for number in range(16)], "label": labels, "split": splits})
     write_csv(folder / "index.csv", index)
     write_csv(folder / "folds.csv", pd.DataFrame({"fold": rows % 2}))
-    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
-    settings = {"network": "cnn", "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": None}
+    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy")]
+    settings = {
+        "task": CLASSIFICATION,
+        "network": "cnn",
+        "fold": None,
+        "splits": ["test"],
+        "views": ["plain"],
+        "saved_model": None,
+    }
     predict(folder / "fitted.keras", [folder / "test-0.npy"], *files, **settings)
     exported(folder, "first")
     return folder
@@ -76,10 +80,10 @@ def served(folder: Path, signature: str, **given: object) -> tuple[np.ndarray, l
 def test_what_is_served_is_what_was_predicted_once_calibrated(folder: Path) -> None:
     stored = np.load(folder / "test-0.npy")
     found, names = served(folder, "serving_default", pixels=stored)
-    predictions = Predictions.read(folder / "predictions.csv")
-    assert names == [predictions.labels] * 8
-    np.testing.assert_allclose(found, scaled(predictions.probabilities, TEMPERATURE), atol=1e-5)
-    assert np.abs(found - predictions.probabilities).max() > 0.01
+    predictions = Predictions.read(folder / "predictions.npy")
+    assert names == [LABELS] * 8
+    np.testing.assert_allclose(found, TASK.scaled(predictions[:], TEMPERATURE), atol=1e-5)
+    assert np.abs(found - predictions[:]).max() > 0.01
 
 
 def test_photos_of_any_size_are_cut_and_resized_as_the_model_does(folder: Path) -> None:

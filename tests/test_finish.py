@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import TASK
 
 from finish import finish
 from podium.models.reading import saved_metadata
 from podium.models.writing import for_any_size, save
 from podium.networks import mlp
-from podium.predictions.temperature import scaled
 
 SIZE, LABELS = 8, ["NA", "a,b", "c"]
-FOUND = {"temperature": 9.0, "test_temperature": 9.0, "model_temperature": 2.5, "fit_temperature": 1.5}
+FOUND = {"temperature": 9.0, "test_temperature": 9.0, "model_temperature": 2.5, "fit_temperature": 1.5, "decision": {}}
 FOUND |= {"views": ["plain", "flip"], "fits": ["seed0-all"]}
 
 
@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(0)
     logits = mlp._network(SIZE, 3, [16, 16], 0.0, "float32")
     probabilities = keras.layers.Softmax(name="probabilities")(logits.output)
-    save(for_any_size(keras.Model(logits.input, probabilities), SIZE, "crop"), LABELS, folder / "fitted.keras")
+    save(for_any_size(keras.Model(logits.input, probabilities), SIZE, "crop"), TASK, LABELS, folder / "fitted.keras")
     (folder / "calibration.json").write_text(json.dumps(FOUND))
     finish(folder / "fitted.keras", folder / "calibration.json", folder / "model.keras")
     return folder
@@ -39,7 +39,7 @@ def test_the_logits_are_divided_and_nothing_else_changes(folder: Path) -> None:
 
     photos = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), dtype=np.uint8)
     before, after = (keras.models.load_model(folder / f"{name}.keras") for name in ("fitted", "model"))
-    expected = scaled(before.predict(photos, verbose=0), FOUND["model_temperature"])
+    expected = TASK.scaled(before.predict(photos, verbose=0), FOUND["model_temperature"])
     np.testing.assert_allclose(after.predict(photos, verbose=0), expected, atol=1e-6)
     differ = [bool((a != b).any()) for a, b in zip(before.get_weights(), after.get_weights(), strict=True)]
     assert differ == [False] * (len(differ) - 2) + [True, False]  # the bias is still zero

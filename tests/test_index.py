@@ -17,6 +17,7 @@ from conftest import (
     LISTING,
     ROOT,
     TABLES,
+    TASK,
     competition,
     encoded,
     photo,
@@ -31,7 +32,7 @@ from index import index
 from podium.archives.delimited import format_table
 from podium.photos import images, records
 from podium.step import BadInput
-from podium.tables import classes, read_csv
+from podium.tables import read_csv
 
 MEMBERS = competition(train=2, test=1, validation=1)
 OUTPUTS = ("index.csv", "quarantine.csv", "depth.json")
@@ -398,8 +399,8 @@ DISHES = ["Bananas, apples & pears", "Eggs", "Salad & cress", "Beer, wine & spir
         ([str(number % 10) for number in range(60)], None),
         ([str(number) for number in range(30)] * 4, None),
         ([*map(str, range(40)), "none"], None),
-        (TAGS * 3, "'price' looks like several labels per photo (multilabel), such as 'clear primary'"),
-        (["a;b", "b;c", "a;c"], "'price' looks like several labels per photo (multilabel), such as 'a;b'"),
+        (TAGS * 3, "'price' looks like several labels per photo (`task: multilabel`), such as 'clear primary'"),
+        (["a;b", "b;c", "a;c"], "'price' looks like several labels per photo (`task: multilabel`), such as 'a;b'"),
         (["['a', 'b']", "['a']", "['b', 'c']", "['a', 'c', 'b']"], "'price' looks like several labels per photo"),
         (DISHES * 2, None),
         (["red rose", "red tulip", "yellow rose", "yellow tulip"], None),
@@ -732,5 +733,5 @@ def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     index(GROCERY, *paths, layout={"tables": facts["tables"]}, **LISTING)
     found = read_csv(paths[0])
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
-    assert len(classes(found)) == 81
+    assert len(TASK.taught(found)) == 81
     assert read_csv(paths[1]).empty

@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from conftest import CLASSIFICATION, TASK
 
 from leaderboard import leaderboard
 from podium.predictions import history
-from podium.predictions.scores import METRICS
 from podium.tables import read_csv
 
+METRICS = tuple(TASK.metrics)
 FIGURES = {  # accuracy, macro F1 and log loss on each yardstick
     "first": {"out_of_fold": (0.9, 0.5, 0.4), "validation": (0.6, 0.6, 1.0), "test": (0.9, 0.9, 0.1)},
     "second": {"out_of_fold": (0.8, 0.7, 0.3), "validation": (0.7, 0.5, 2.0), "test": (0.1, 0.1, 0.9)},
@@ -24,7 +25,15 @@ def board(folder: Path, scores: dict[str, dict[str, Any]], metric: str, **settin
         paths.append(folder / experiment / "scored.jsonl")
         paths[-1].parent.mkdir(exist_ok=True)
         history.add(paths[-1], history.Scored({}, "photos", figures))
-    given = {"experiments": list(scores), "others": {}, "fitting": [], "teachers": {}, "metric": metric, **settings}
+    given = {
+        "task": CLASSIFICATION,
+        "experiments": list(scores),
+        "others": {},
+        "fitting": [],
+        "teachers": {},
+        "metric": metric,
+        **settings,
+    }
     leaderboard(paths, folder / "leaderboard.csv", folder / "history.csv", **given)
     return read_csv(folder / "leaderboard.csv")
 

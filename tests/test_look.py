@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, encoded, subject
+from conftest import ROOT, TASK, encoded, subject
 from PIL import Image
 
 from look import GAP, LINE, SIDE, look
@@ -29,7 +29,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.utils.set_random_seed(0)
     made = {"cnn": cnn._network(SIZE, 3, WIDTH, 0.0, "float32"), "mlp": mlp._network(SIZE, 3, [4], 0.0, "float32")}
     for name, network in made.items():
-        save(for_any_size(network, SIZE, FIT), list("abc"), folder / f"{name}.keras", size=SIZE, fit=FIT, range=None)
+        save(
+            for_any_size(network, SIZE, FIT),
+            TASK,
+            list("abc"),
+            folder / f"{name}.keras",
+            size=SIZE,
+            fit=FIT,
+            range=None,
+        )
     (folder / "photo.jpg").write_bytes(encoded(subject("chelsea"), "JPEG"))  # a wide one
     return folder
 

@@ -3,9 +3,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CLASSIFICATION
 
+from podium.predictions.stored import Predictions
 from podium.step import BadInput
-from podium.tables import Predictions, write_csv
+from podium.tables import write_csv
 from pool import pool
 
 LABELS = ["NA", "a,b", "id"]
@@ -28,8 +30,8 @@ def written(folder: Path, fits: list[pd.Series]) -> list[Path]:
     for number, rows in enumerate(fits):
         random = np.random.default_rng(number)
         keys = INDEX[rows].sample(frac=1, random_state=number)[["split", "id"]].reset_index(drop=True)
-        paths.append(folder / f"fit{number}.csv")
-        Predictions(keys, LABELS, random.dirichlet(np.ones(3), len(keys)).astype(np.float32)).write(paths[-1])
+        paths.append(folder / f"fit{number}.npy")
+        Predictions(keys, random.dirichlet(np.ones(3), len(keys)).astype(np.float32)).write(paths[-1])
     return paths
 
 
@@ -38,8 +40,8 @@ def pooled(folder: Path, fits: list[pd.Series], unread: list[tuple[str, str]]) -
     write_csv(folder / "index.csv", INDEX)
     write_csv(folder / "quarantine.csv", pd.DataFrame(unread, columns=["split", "id"]))
     paths = written(folder, fits)
-    pool(paths, folder / "index.csv", folder / "quarantine.csv", folder / "pooled.csv")
-    return Predictions.read(folder / "pooled.csv"), [Predictions.read(path) for path in paths]
+    pool(paths, folder / "index.csv", folder / "quarantine.csv", folder / "pooled.npy", task=CLASSIFICATION)
+    return Predictions.read(folder / "pooled.npy"), [Predictions.read(path) for path in paths]
 
 
 FOLDS = [OTHERS | (INDEX.id.map(FOLD) == fold) & TRAIN_ROWS for fold in range(3)]
@@ -60,10 +62,9 @@ def test_each_photo_gets_the_mean_of_the_fits_that_predicted_it(
     tmp_path: Path, fits: list[pd.Series], there: pd.Series
 ) -> None:
     found, each = pooled(tmp_path, fits, [])
-    assert found.labels == LABELS
     assert found.keys.equals(INDEX.loc[there, ["split", "id"]].reset_index(drop=True))
-    for (split, key), row in zip(found.keys.itertuples(index=False), found.probabilities, strict=True):
-        rows = [one.probabilities[(one.keys.split == split) & (one.keys.id == key)] for one in each]
+    for (split, key), row in zip(found.keys.itertuples(index=False), found[:], strict=True):
+        rows = [one[(one.keys.split == split) & (one.keys.id == key)] for one in each]
         asked = [bool(fit[(INDEX.split == split) & (INDEX.id == key)].item()) for fit in fits]
         assert [len(one) for one in rows] == asked
         assert row == pytest.approx(np.concatenate(rows).astype(float).mean(0), rel=1e-6)
@@ -75,7 +76,7 @@ def test_test_photos_that_could_not_be_read_get_the_share_of_each_class(
     found, _ = pooled(tmp_path, FOLDS, [("train", "t9"), ("test", "x9"), ("test", "NA")])
     assert list(found.keys.id) == [*INDEX.id, "x9", "NA"]
     assert list(found.keys.split[-2:]) == ["test", "test"]
-    assert found.probabilities[-2:] == pytest.approx(np.tile([1 / 6, 2 / 6, 3 / 6], (2, 1)))
+    assert found[-2:] == pytest.approx(np.tile([1 / 6, 2 / 6, 3 / 6], (2, 1)))
     assert "2 test photos cannot be read and get the training photos' class frequencies; the first is x9" in caplog.text
 
 
@@ -83,4 +84,4 @@ def test_a_test_photo_that_no_fit_predicted_stops_it(tmp_path: Path) -> None:
     there = ~((INDEX.split == "test") & (INDEX.id == "x0"))
     with pytest.raises(BadInput, match="no prediction for the test photo x0"):
         pooled(tmp_path, [rows & there for rows in FOLDS], [])
-    assert not (tmp_path / "pooled.csv").exists()
+    assert not (tmp_path / "pooled.npy").exists()

@@ -6,23 +6,35 @@ from conftest import SUBJECTS, encoded, photo
 from PIL import Image
 
 from podium.photos import images, records
-from podium.step import BadInput
-from preprocess import AHEAD, preprocess
+from podium.step import TOGETHER, BadInput
+from preprocess import preprocess
 
 # More photos than are decoded at a time.
-PHOTOS = [photo(SUBJECTS[number % 4], number, 40, "PNG" if number % 3 else "JPEG") for number in range(AHEAD + 5)]
+PHOTOS = [
+    photo(SUBJECTS[number % 4], number, 40, "PNG" if number % 3 else "JPEG") for number in range(9 * TOGETHER + 5)
+]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    records.write(tmp_path / "a.tfrecord", (records.Record(str(place), data, "x") for place, data in enumerate(PHOTOS)))
+    records.write(
+        tmp_path / "a-0.tfrecord", (records.Record(str(place), data, "x") for place, data in enumerate(PHOTOS))
+    )
     (tmp_path / "depth.json").write_text('{"range": null}')
-    return tmp_path / "a.tfrecord"
+    return tmp_path / "a-0.tfrecord"
 
 
 @pytest.mark.parametrize("threads", [1, 8])
 def test_each_photo_is_decoded_in_the_records_order(path: Path, threads: int) -> None:
-    preprocess(path, path.with_name("depth.json"), path.with_name("a.npy"), size=24, fit="crop", threads=threads)
+    preprocess(
+        path.parent,
+        path.with_name("depth.json"),
+        path.with_name("a.npy"),
+        part="a-0",
+        size=24,
+        fit="crop",
+        threads=threads,
+    )
     found = np.load(path.with_name("a.npy"))
     assert (found.shape, found.dtype) == ((len(PHOTOS), 24, 24, 3), np.uint8)
     assert np.array_equal(found, np.stack([images.decode(data, 24) for data in PHOTOS]))
@@ -30,7 +42,9 @@ def test_each_photo_is_decoded_in_the_records_order(path: Path, threads: int) ->
 
 def test_a_part_without_photos_gives_a_file_without_rows(path: Path) -> None:
     records.write(path, [])
-    preprocess(path, path.with_name("depth.json"), path.with_name("a.npy"), size=24, fit="crop", threads=1)
+    preprocess(
+        path.parent, path.with_name("depth.json"), path.with_name("a.npy"), part="a-0", size=24, fit="crop", threads=1
+    )
     assert np.load(path.with_name("a.npy")).shape == (0, 24, 24, 3)
 
 
@@ -40,7 +54,7 @@ def test_the_settings_reach_each_photo_and_a_cut_one_is_used(path: Path, fit: st
     cut = photo("temple", 1)[:-800]
     records.write(path, [records.Record(str(place), data, "x") for place, data in enumerate([deep, cut])])
     (depth := path.with_name("depth.json")).write_text('{"range": [0, 2399]}')
-    preprocess(path, depth, path.with_name("a.npy"), size=24, fit=fit, threads=1)
+    preprocess(path.parent, depth, path.with_name("a.npy"), part="a-0", size=24, fit=fit, threads=1)
     found = np.load(path.with_name("a.npy"))
     assert np.array_equal(found[0], images.decode(deep, 24, fit, [0, 2399]))
     assert np.ptp(found[0]) > 240
@@ -51,7 +65,23 @@ def test_damaged_records_stop_it(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:-10])
     with pytest.raises(BadInput, match=f"record {len(PHOTOS) - 1} is damaged"):
-        preprocess(path, path.with_name("depth.json"), path.with_name("a.npy"), size=24, fit="crop", threads=2)
+        preprocess(
+            path.parent,
+            path.with_name("depth.json"),
+            path.with_name("a.npy"),
+            part="a-0",
+            size=24,
+            fit="crop",
+            threads=2,
+        )
     path.write_bytes(data[: len(data) // 2] + b"\0" + data[len(data) // 2 + 1 :])
-    with pytest.raises(BadInput, match=r"a\.tfrecord: record \d+ is damaged"):
-        preprocess(path, path.with_name("depth.json"), path.with_name("a.npy"), size=24, fit="crop", threads=2)
+    with pytest.raises(BadInput, match=r"a-0\.tfrecord: record \d+ is damaged"):
+        preprocess(
+            path.parent,
+            path.with_name("depth.json"),
+            path.with_name("a.npy"),
+            part="a-0",
+            size=24,
+            fit="crop",
+            threads=2,
+        )

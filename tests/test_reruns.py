@@ -69,6 +69,7 @@ SETTINGS = {
     "the largest photo": (CONFIG, top("index", max_megapixels=400), FITS | DATA),
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
+    "task": (COMPETITION, lambda facts: facts.update(task="multilabel", metric="samples_f1"), FITS | DATA),
     "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
     "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), SUBMISSIONS | {"ask"}),
@@ -148,7 +149,8 @@ def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, s
 
 
 CODE = {
-    "predictions/scores.py": HEADS | FIGURES,  # the log loss chooses the heads' penalties
+    "tasks/classification.py": FITS | DATA,
+    "predictions/scores.py": BOARD.union(*(of(name, "evaluate", "submit") for name in EXPERIMENTS)),
     "predictions/yardsticks.py": FIGURES,
     "predictions/temperature.py": FIGURES,
     "networks/cnn.py": CNNS,
@@ -180,7 +182,7 @@ def test_changed_code_reruns_its_users(finished: tuple[Path, str], module: str, 
 # What no step of the run imports.
 STRANGERS = ("plan/plan.py", "plan/config.py", "plan/settings.py", "backbones/folding.py", "networks/depthwise.py")
 STRANGERS += ("networks/finetune.py", "backbones/keras_applications.py", "backbones/saved_model.py")
-STRANGERS += ("archives/layouts/folders.py",)
+STRANGERS += ("archives/layouts/folders.py", "tasks/multilabel.py")
 
 
 def test_comments_everywhere_and_code_that_no_step_imports_rerun_nothing(finished: tuple[Path, str]) -> None:
@@ -216,15 +218,90 @@ def test_one_more_seed_trains_that_seed_alone(finished: tuple[Path, str]) -> Non
     assert rest == {job for job in FITS if job.split()[0] not in ("train", "predict")}
 
 
-def test_touching_files_reruns_nothing(finished: tuple[Path, str]) -> None:
+# Notes each file that Snakemake, or the plan in its process, reads to compare its content.
+COUNTING = """
+import hashlib, os, sys
+file_digest = hashlib.file_digest
+
+def counted(file, *algorithm):
+    if "snakemake.cli" in sys.modules:
+        with open(os.environ["COMPARED"], "a") as out:
+            out.write(f"{os.path.relpath(file.name)}\\n")
+    return file_digest(file, *algorithm)
+
+hashlib.file_digest = counted
+"""
+
+
+def compared(project: Path, folder: Path, *arguments: str) -> list[str]:
+    """The files that a run reads to compare them, as often as it reads each, but for what its steps read."""
+    (folder / "sitecustomize.py").write_text(COUNTING)
+    (folder / "compared").write_text("")
+    snakemake(project, *arguments, *ARCHIVE, COMPARED=str(folder / "compared"), PYTHONPATH=str(folder))
+    return (folder / "compared").read_text().splitlines()
+
+
+def touch(project: Path) -> None:
+    """Turns the times of all files around, so that every input is newer than what was made of it."""
+    paths = [project / name for name in ("Snakefile", "pets.zip", "requirements.lock")]
+    for folder in ("config", "workflow", "data", "profiles", "results"):
+        paths += (project / folder).rglob("*")
+    now = time.time()
+    for age, path in enumerate(sorted(paths, key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (now - age / 100,) * 2)
+
+
+def test_touching_files_reruns_nothing_and_only_small_ones_are_read(finished: tuple[Path, str], tmp_path: Path) -> None:
     project, _ = finished
-    later = time.time() + 10
-    for folder in ("config", "workflow", "data", "profiles"):
-        for path in (project / folder).rglob("*"):
-            os.utime(path, (later, later))
-    for name in ("Snakefile", "pets.zip", "requirements.lock"):
-        os.utime(project / name, (later, later))
+    touch(project)
+    read = compared(project, tmp_path, "--dry-run")
     assert scheduled(project) == set()
+    # The archive is the user's own: nothing but its content says whether it is another one.
+    assert read.count("pets.zip") == 1
+    assert len(read) == len(set(read))
+    assert [path for path in read if (project / f"{path}.sha256").exists()] == []
+    assert "pets.zip" not in compared(project, tmp_path, "--dry-run")
+
+
+def test_a_job_that_ends_has_its_small_inputs_read_and_no_large_one(finished: tuple[Path, str], tmp_path: Path) -> None:
+    project, _ = finished
+    read = compared(project, tmp_path, "--force", "data/pets/asked.json", "data/pets/folds2.csv")
+    inputs = {"ask": 5, "split": 2}  # without source.zip
+    once_for_each_output = sum(2 * count for count in inputs.values())
+    assert (
+        once_for_each_output <= len(read) <= once_for_each_output + len(set(read))
+    )  # and once to find out what to run
+    assert (
+        max((project / path).stat().st_size for path in read)
+        < 10**6
+        < (project / "data/pets/source.zip").stat().st_size
+    )
+    assert scheduled(project) == set()  # since the same was written again
+
+
+def test_another_archive_in_the_same_place_is_read(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    path = project / "pets.zip"
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b"another comment")
+        assert scheduled(project) >= {"download", "index", "pack"}
+    finally:
+        path.write_bytes(before)
+    assert scheduled(project) == set()
+
+
+def test_what_is_deleted_is_made_again_with_its_digest(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    wanted = ("data/pets/folds2.csv", "data/pets/folds2.csv.sha256")
+    before = [(project / name).read_bytes() for name in wanted]
+    for name in wanted:
+        (project / name).rename(project / "elsewhere")
+        assert scheduled(project, *wanted, *ARCHIVE) == {"split"}
+        (project / "elsewhere").rename(project / name)
+    (project / wanted[0]).unlink()
+    snakemake(project, *wanted, *ARCHIVE)
+    assert [(project / name).read_bytes() for name in wanted] == before
 
 
 def test_touching_a_folder_of_photos_reruns_nothing(finished: tuple[Path, str]) -> None:
@@ -268,7 +345,7 @@ def test_a_dry_run_ends_with_what_has_changed_and_says_the_table_once(finished: 
         config.write_text(before[1])
     *_, below = said.partition("What has changed since these files were made:\n")
     assert sorted(below.splitlines()) == [
-        "    code of blend, calibrate, evaluate, leaderboard, predict, train changed",
+        "    code of evaluate changed",
         "    folds of linear: 2 -> 3",
         "    predict.views of whole: [plain, zoom-flip] -> [plain]",
     ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import SUBJECTS, UNVARIED, photo
+from conftest import CLASSIFICATION, SUBJECTS, TASK, UNVARIED, dataset, joined, photo
 
 from podium.models.writing import save
 from podium.networks import cnn
@@ -33,9 +33,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows, folds = np.arange(24), np.arange(24) // 4 % 2
     for fold in range(2):
         fitted = rows[folds != fold]
-        targets = np.eye(4, dtype=np.float32)[fitted % 4]
-        model, _ = cnn.fit([folder / "train-0.npy"], fitted, targets, fitted, seed=0, resume=folder / str(fold), **CNN)
-        save(model, LABELS, folder / f"{fold}.keras")
+        data = dataset([folder / "train-0.npy"], fitted, np.eye(4, dtype=np.float32)[fitted % 4], fitted)
+        model, _ = cnn.fit(data, seed=0, resume=folder / str(fold), **CNN)
+        save(model, TASK, LABELS, folder / f"{fold}.keras")
     index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8 + ["test"] * 8, "label": LABELS * 10})
     index["id"] = index["digest"] = [f"{number}.jpg" for number in range(40)]
     index["group"] = range(40)
@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def scored(folder: Path, split: str, index: str = "index.csv", temperature: float = 1.0) -> pd.DataFrame:
-    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature}))
+    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "decision": {}}))
     robustness(
         [folder / "0.keras", folder / "1.keras"],
         [folder / f"{split}-0.npy"],
@@ -53,6 +53,7 @@ def scored(folder: Path, split: str, index: str = "index.csv", temperature: floa
         folder / "folds.csv",
         folder / "calibration.json",
         folder / "robustness.csv",
+        task=CLASSIFICATION,
         split=split,
         left_out=[0, 1],
         views=["plain"],
@@ -66,7 +67,7 @@ def by_hand(folder: Path, part: Path, out_of_fold: bool) -> float:
     """The accuracy of the two networks on these pixels."""
     folds = pd.read_csv(folder / "folds.csv").fold.to_numpy()
     rows = np.arange(len(pixels.Pixels([part])))
-    each = [cnn.predict(folder / f"{fold}.keras", [part], rows, ["plain"]) for fold in range(2)]
+    each = [joined(cnn.predict(folder / f"{fold}.keras", [part], rows, ["plain"])) for fold in range(2)]
     found = np.where(folds[:, None] == 0, *each) if out_of_fold else np.mean(each, axis=0)
     return float((found.argmax(1) == rows % 4).mean())
 

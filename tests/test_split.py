@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import CLASSIFICATION
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
@@ -59,7 +60,10 @@ def test_groups_stay_together_and_their_numbers_do_not_matter(
 
 
 @settings(max_examples=200, deadline=None)
-@given(groups=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9)), min_size=1, max_size=40), count=FOLDS)
+@given(
+    groups=st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 9)), min_size=1, max_size=40),
+    count=FOLDS,
+)
 def test_folds_of_groups_of_one_class_differ_by_no_more_than_the_largest(
     groups: list[tuple[str, int]], count: int
 ) -> None:
@@ -114,7 +118,7 @@ def index(tmp_path: Path) -> Path:
 
 
 def test_the_table_gives_each_training_photo_a_fold_and_its_copies_the_same(tmp_path: Path, index: Path) -> None:
-    split(index, tmp_path / "folds.csv", count=4, seed=0)
+    split(index, tmp_path / "folds.csv", task=CLASSIFICATION, count=4, seed=0)
     found, photos = read_csv(tmp_path / "folds.csv"), read_csv(index)
     assert list(found.columns) == ["id", "fold", "group"]
     assert list(found.id) == list(photos.id[photos.split == "train"])
@@ -126,10 +130,10 @@ def test_the_table_gives_each_training_photo_a_fold_and_its_copies_the_same(tmp_
 def test_classes_rarer_than_the_folds_give_a_warning(
     tmp_path: Path, index: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    split(index, tmp_path / "folds.csv", count=3, seed=0)
+    split(index, tmp_path / "folds.csv", task=CLASSIFICATION, count=3, seed=0)
     assert "1 classes have fewer than 3 photos" in caplog.text
     caplog.clear()
-    split(index, tmp_path / "folds.csv", count=20, seed=0)
+    split(index, tmp_path / "folds.csv", task=CLASSIFICATION, count=20, seed=0)
     assert "3 classes have fewer than 20 photos" in caplog.text
     assert set(read_csv(tmp_path / "folds.csv").fold) <= set(range(20))
 
@@ -140,7 +144,7 @@ def test_copies_count_as_one_photo_and_groups_as_many(tmp_path: Path) -> None:
     index = pd.DataFrame({"id": map(str, range(12)), "label": "a", "split": "train", "digest": digests})
     for groups, together in ([*range(8), 7, 7, 7, 7], {7}), ([*range(5), 5, 5, *[5] * 5], {5, 6, 7}):
         write_csv(tmp_path / "index.csv", index.assign(group=groups))
-        split(tmp_path / "index.csv", tmp_path / "folds.csv", count=2, seed=0)
+        split(tmp_path / "index.csv", tmp_path / "folds.csv", task=CLASSIFICATION, count=2, seed=0)
         found = read_csv(tmp_path / "folds.csv")
         assert list(found.group) == groups
         assert (found.groupby("group").fold.nunique() == 1).all()
@@ -151,7 +155,7 @@ def test_copies_count_as_one_photo_and_groups_as_many(tmp_path: Path) -> None:
 def test_photos_of_one_group_alone_cannot_be_dealt(tmp_path: Path, index: Path) -> None:
     write_csv(index, read_csv(index).assign(group=0))
     with pytest.raises(BadInput, match=r"index\.csv: all training photos belong to one group, so no fold can be"):
-        split(index, tmp_path / "folds.csv", count=4, seed=0)
+        split(index, tmp_path / "folds.csv", task=CLASSIFICATION, count=4, seed=0)
 
 
 def out_of_fold(folds: pd.DataFrame, features: np.ndarray, truth: np.ndarray) -> float:
@@ -175,7 +179,7 @@ def test_out_of_fold_figures_of_bursts_say_what_new_bursts_will_give(tmp_path: P
     figures, chosen = [], []
     for groups in np.arange(300), burst:
         write_csv(tmp_path / "index.csv", index.assign(group=groups))
-        split(tmp_path / "index.csv", tmp_path / "folds.csv", count=5, seed=0)
+        split(tmp_path / "index.csv", tmp_path / "folds.csv", task=CLASSIFICATION, count=5, seed=0)
         folds = read_csv(tmp_path / "folds.csv")
         figures.append(out_of_fold(folds, features, truth))
         tried = head._try_penalties(features[None], truth, folds.group.to_numpy(), [1e4, 1.0], seed=0)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TABLES, write_zip
+from conftest import CLASSIFICATION, TABLES, write_zip
 
 from ask import ask
 from podium.archives.delimited import parse_table
+from podium.predictions.stored import Predictions
 from podium.step import BadInput
-from podium.tables import QUARANTINE_COLUMNS, Predictions, write_csv
+from podium.tables import QUARANTINE_COLUMNS, write_csv
 from submit import submit
 
 LABELS = ["NA", "a,b", "crème"]
@@ -28,13 +29,16 @@ def submitted(folder: Path, members: dict[str, bytes], inside: str | None = None
     keys = pd.DataFrame({"split": ["train", *["test"] * 3], "id": ["1.jpg", *GUESSES]})
     # A training photo has the name of a test photo.
     probabilities = np.array([[0, 0, 1], *LIKELY.values()], np.float32)
-    Predictions(keys, LABELS, probabilities).write(folder / "predictions.csv")
+    Predictions(keys, probabilities).write(folder / "predictions.npy")
     index = pd.DataFrame({"split": "train", "id": [f"{label}.jpg" for label in LABELS], "label": LABELS})
     write_csv(folder / "index.csv", pd.concat([index, keys[1:].assign(label="", file=keys.id)]))
     write_csv(folder / "quarantine.csv", pd.DataFrame(columns=QUARANTINE_COLUMNS))
-    usual = {"tables": TABLES, "sample": None, "ids": "sample", "form": "labels", "top": 2, "separator": None}
+    usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": None, "ids": "sample", "form": "labels", "top": 2}
+    usual |= {"separator": None}
     ask(source, *(folder / name for name in ("index.csv", "quarantine.csv", "asked.json")), **(usual | settings))
-    submit(folder / "asked.json", folder / "predictions.csv", folder / "submission.csv", inside=inside)
+    (folder / "calibration.json").write_text('{"decision": {}}')
+    inputs = [folder / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    submit(*inputs, folder / "submission.csv", task=CLASSIFICATION, inside=inside)
     return (folder / "submission.csv").read_bytes().decode(errors="replace")
 
 
@@ -119,7 +123,7 @@ def test_what_the_writer_got_wrong_is_seen_when_it_is_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check reads the file, in whatever way it was written."""
-    monkeypatch.setattr("submit._cells", lambda *_: [["NA"], ["nonsense"], ["NA"]])
+    monkeypatch.setattr("podium.tasks.classification.Task.cells", lambda *_: [["NA"], ["nonsense"], ["NA"]])
     with pytest.raises(BadInput, match=r"the submission: line 3: 'nonsense' is not a label"):
         submitted(tmp_path, {})
     with pytest.raises(BadInput, match=r"13-03-19_1\.tsv: line 3: 'nonsense' is not a label"):

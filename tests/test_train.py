@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, write_embeddings
+from conftest import CLASSIFICATION, ROOT, kept, write_embeddings
 
 from podium.models.reading import saved_metadata
 from podium.networks import cnn, head
+from podium.networks.data import Dataset
+from podium.predictions.stored import Predictions
 from podium.step import BadInput
-from podium.tables import Predictions, write_csv
+from podium.tables import write_csv
 from predict import predict
 from train import SHARE, train
 
@@ -61,6 +63,7 @@ def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
         folder / "model.keras",
         folder / "history.csv",
         folder / "events.out.tfevents.history",
+        task=CLASSIFICATION,
         network="head",
         fold=fold,
         seed=seed,
@@ -80,10 +83,11 @@ def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
 
 def predicted(folder: Path, fold: int | None, splits: list[str], views: tuple[str, ...] = ("plain",)) -> Predictions:
     parts = [folder / f"{split}-0.npy" for split in splits]
-    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
-    settings = {"network": "head", "fold": fold, "splits": splits, "views": list(views), "saved_model": None}
+    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy")]
+    settings = {"task": CLASSIFICATION, "network": "head", "fold": fold, "splits": splits, "saved_model": None}
+    settings["views"] = list(views)
     predict(folder / "model.keras", parts, *paths, **settings)
-    return Predictions.read(folder / "predictions.csv")
+    return kept(Predictions.read(folder / "predictions.npy"))
 
 
 def numbers(found: Predictions) -> np.ndarray:
@@ -112,11 +116,10 @@ def test_predict_answers_for_the_fold_left_out_and_for_the_other_splits(folder: 
     fit(folder)
     found = predicted(folder, 1, list(SPLITS))
     folds = pd.read_csv(folder / "folds.csv")
-    assert found.labels == LABELS
     assert list(found.of("train").keys.id) == list(folds.id[folds.fold == 1])
     assert [len(found.of(split).keys) for split in SPLITS] == [6, 4, 6]
     # The classes are far apart, so every row is right unless rows were mixed up.
-    assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+    assert (found[:].argmax(1) == numbers(found) % 3).all()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_predict_answers_for_the_splits_that_it_is_asked_for(
     fit(folder, fold)
     found = predicted(folder, fold, splits)
     assert dict(found.keys.split.value_counts(sort=False)) == expected
-    assert (found.probabilities.argmax(1) == numbers(found) % 3).all()
+    assert (found[:].argmax(1) == numbers(found) % 3).all()
 
 
 @pytest.mark.parametrize(("views", "chosen"), [(("flip", "plain"), "plain"), (("flip", "zoom"), "flip")])
@@ -148,16 +151,15 @@ def test_photos_that_may_judge_are_predicted_from_one_view_too(
         blurred = {view: embeddings + 3 * random.normal(size=embeddings.shape).astype(np.float32) for view in views}
         write_embeddings(folder / f"{split}-0.npy", **(blurred | {"plain": embeddings}))
     fit(folder)
-    several, found = predicted(folder, 1, list(SPLITS), views), Predictions.read(folder / "one_view.csv")
+    several, found = predicted(folder, 1, list(SPLITS), views), kept(Predictions.read(folder / "one_view.npy"))
     expected = predicted(folder, 1, list(SPLITS), (chosen,))
     judging = (expected.keys.split != "test").to_numpy()
     assert found.keys.equals(expected.keys[judging])
     assert set(found.keys.split) == {"train", "validation"}
-    np.testing.assert_array_equal(found.probabilities, expected.probabilities[judging])
-    assert (found.probabilities != several.probabilities[judging]).any()
+    np.testing.assert_array_equal(found[:], expected[judging])
+    assert (found[:] != several[judging]).any()
     predicted(folder, None, ["test"], views)
-    nothing = Predictions.read(folder / "one_view.csv")
-    assert (len(nothing.keys), nothing.labels) == (0, LABELS)
+    assert len(Predictions.read(folder / "one_view.npy")) == 0
 
 
 def test_a_model_of_other_classes_is_refused_in_one_line(folder: Path) -> None:
@@ -187,8 +189,9 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     """Their mean, squared; behind the training photos, each with its own row of the pixels."""
     given: dict[str, np.ndarray] = {}
 
-    def fit(_: list[Path], rows: np.ndarray, targets: np.ndarray, groups: np.ndarray, **__: object) -> None:
-        given.update(rows=rows, targets=targets, groups=groups)
+    def fit(data: Dataset, **_: object) -> None:
+        rows = np.arange(data.count)
+        given.update(rows=data.rows[rows], targets=data.targets(rows), groups=data.groups)
         raise InterruptedError
 
     monkeypatch.setattr(cnn, "fit", fit)
@@ -197,13 +200,13 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     said = np.array([[[0.6, 0.4, 0.0]] * 4, [[0.2, 0.8, 0.0]] * 4], np.float32)
     said[1, 2] = [0.0, 0.0, 1.0]  # of test photo 5 the other teacher says something else
     for number, probabilities in enumerate(said):
-        Predictions(keys, LABELS, probabilities).write(folder / f"{number}.csv")
+        Predictions(keys, probabilities).write(folder / f"{number}.npy")
     names = [
         "train-0.npy",
         "index.csv",
         "folds.csv",
-        "0.csv",
-        "1.csv",
+        "0.npy",
+        "1.npy",
         "depth.json",
         "model.keras",
         "history.csv",
@@ -214,7 +217,8 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     write_csv(folds, pd.read_csv(folds).assign(group=patients))
     options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
     with pytest.raises(InterruptedError):
-        train([part], index, folds, teachers, depth, model, history, events, network="cnn", **options)
+        files = [part], index, folds, teachers, depth, model, history, events
+        train(*files, task=CLASSIFICATION, network="cnn", **options)
     # Fold 1 left out are 3, 4, 5, 15, 16 and 17 of 24 training photos; 4 validation photos stand behind these.
     labelled = [number for number in range(24) if number // 3 % 4 != 1]
     assert given["rows"].tolist() == [*labelled, 3, 4, 24 + 1, 24 + 4 + 5]
@@ -246,8 +250,9 @@ def measured(folder: Path, fold: int | None, monkeypatch: pytest.MonkeyPatch) ->
     """The rows of the photos that a fit is to measure, and their classes' numbers."""
     given: dict[str, Any] = {}
 
-    def fitted(*_: object, **settings: object) -> None:
-        given.update(settings)
+    def fitted(data: Dataset, **_: object) -> None:
+        some = np.arange(data.count, data.count + data.measured)
+        given["left_out"] = data.rows[some], data.targets(some)
         raise InterruptedError
 
     monkeypatch.setattr(head, "fit", fitted)
@@ -297,7 +302,7 @@ def test_a_class_of_one_photo_breaks_nothing_even_beside_one_other(folder: Path)
     index.loc[3, "label"] = "cup"  # in fold 1
     write_csv(folder / "index.csv", index)
     fit(folder)
-    assert (predicted(folder, 1, list(SPLITS)).probabilities.argmax(1) == 0).all()
+    assert (predicted(folder, 1, list(SPLITS))[:].argmax(1) == 0).all()
 
 
 def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> None:
@@ -307,7 +312,15 @@ def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> No
     for name, path in files.items():
         command += [f"--{Path(name).stem}", path]
     command += ["--model", folder / "again.keras", "--network", "head", "--fold", "1", "--seed", "0", "--deterministic"]
-    command += ["--sharpness", "1", "--teachers", "--events", folder / "events.out.tfevents.again"]
+    command += [
+        "--task",
+        "{classification: {}}",
+        "--sharpness",
+        "1",
+        "--teachers",
+        "--events",
+        folder / "events.out.tfevents.again",
+    ]
     done = subprocess.run([*command, "--options", yaml.safe_dump(OPTIONS)], capture_output=True, text=True, check=True)
     assert [line for line in done.stderr.splitlines() if not line.startswith("[train] ")] == []
     np.testing.assert_allclose(head._weights(folder / "again.keras")[0], kernel, atol=1e-3)

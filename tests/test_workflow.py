@@ -26,11 +26,14 @@ from conftest import (
     photo,
     scheduled,
     snakemake,
+    table,
     write_zip,
 )
 
+from podium import machine
 from podium.photos import images
-from podium.tables import Predictions
+from podium.plan.resources import CLAIMS
+from podium.predictions.stored import Predictions
 
 CONFIG, COMPETITION = Path("config/config.yaml"), Path("config/competitions/pets.yaml")
 
@@ -60,20 +63,20 @@ def test_broken_photos_lose_nothing_else(finished: tuple[Path, str]) -> None:
     broken = pd.read_csv(project / "data/pets/quarantine.csv")
     assert sorted(broken.file) == ["test/te201.jpg", "train/co3.jpg"]
     assert "WARNING: 1 test photos" in said
-    found = Predictions.read(project / RESULTS / "linear/pooled.csv").of("test")
-    prior = found.probabilities[found.keys.id == "te201.jpg"][0]
+    found = Predictions.read(project / RESULTS / "linear/pooled.npy").of("test")
+    prior = found[found.keys.id == "te201.jpg"][0]
     np.testing.assert_allclose(prior, [(7 if name == "coffee" else 8) / 31 for name in SUBJECTS], atol=1e-6)
 
 
 def test_out_of_fold_rows_stand_once_and_test_rows_are_the_folds_mean(finished: tuple[Path, str]) -> None:
     project, _ = finished
-    pooled = Predictions.read(project / RESULTS / "cnn/pooled.csv")
-    folds = [Predictions.read(project / RESULTS / f"cnn/seed0-fold{fold}/predictions.csv") for fold in range(2)]
+    pooled = Predictions.read(project / RESULTS / "cnn/pooled.npy")
+    folds = [Predictions.read(project / RESULTS / f"cnn/seed0-fold{fold}/predictions.npy") for fold in range(2)]
     index = pd.read_csv(project / "data/pets/index.csv")
     assert list(pooled.of("train").keys.id) == list(index.id[index.split == "train"])
     assert sorted(pooled.of("train").keys.id) == sorted([*folds[0].of("train").keys.id, *folds[1].of("train").keys.id])
-    mean = (folds[0].of("validation").probabilities + folds[1].of("validation").probabilities) / 2
-    np.testing.assert_allclose(pooled.of("validation").probabilities, mean, atol=1e-6)
+    mean = (folds[0].of("validation")[:] + folds[1].of("validation")[:]) / 2
+    np.testing.assert_allclose(pooled.of("validation")[:], mean, atol=1e-6)
 
 
 def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple[Path, str]) -> None:
@@ -83,12 +86,16 @@ def test_one_fit_of_all_photos_is_judged_by_the_validation_table(finished: tuple
     assert sorted(path.name for path in (folder / "seed0-all").iterdir()) == [
         "events.out.tfevents.history",
         "fitted.keras",
+        "fitted.keras.sha256",
         "history.csv",
         "model.keras",
-        "one_view.csv",
-        "predictions.csv",
+        "model.keras.sha256",
+        "one_view.npy",
+        "one_view.npy.sha256",
+        "predictions.npy",
+        "predictions.npy.sha256",
     ]
-    assert set(Predictions.read(folder / "predictions.csv").keys.split) == {"validation", "test"}
+    assert set(Predictions.read(folder / "predictions.npy").keys.split) == {"validation", "test"}
     scores = json.loads((folder / "scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"validation": 8}
     assert scores["validation"]["accuracy"]["value"] > 0.9
@@ -103,10 +110,10 @@ def test_a_blend_is_the_weighted_mean_of_its_members(finished: tuple[Path, str])
     weights = pd.read_csv(project / RESULTS / "both/weights.csv")
     assert list(weights.experiment) == ["linear", "cnn"]
     assert weights.weight.sum() == pytest.approx(1)
-    members = [Predictions.read(project / RESULTS / f"{name}/predictions.csv") for name in weights.experiment]
-    found = Predictions.read(project / RESULTS / "both/pooled.csv")
-    by_hand = sum(weight * each.of("test").probabilities for weight, each in zip(weights.weight, members, strict=True))
-    np.testing.assert_allclose(found.of("test").probabilities, by_hand, atol=1e-6)
+    members = [Predictions.read(project / RESULTS / f"{name}/predictions.npy") for name in weights.experiment]
+    found = Predictions.read(project / RESULTS / "both/pooled.npy")
+    by_hand = sum(weight * each.of("test")[:] for weight, each in zip(weights.weight, members, strict=True))
+    np.testing.assert_allclose(found.of("test")[:], by_hand, atol=1e-6)
     scores = json.loads((project / RESULTS / "both/scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {
         "out_of_fold": 31,
@@ -118,9 +125,9 @@ def test_calibration_changes_how_sure_predictions_are_and_not_what_they_say(fini
     project, _ = finished
     for experiment in EXPERIMENTS:
         folder = project / RESULTS / experiment
-        before, after = (Predictions.read(folder / name) for name in ("pooled.csv", "predictions.csv"))
+        before, after = (Predictions.read(folder / name) for name in ("pooled.npy", "predictions.npy"))
         assert after.keys.equals(before.keys)
-        np.testing.assert_array_equal(after.probabilities.argmax(1), before.probabilities.argmax(1))
+        np.testing.assert_array_equal(after[:].argmax(1), before[:].argmax(1))
         found = json.loads((folder / "calibration.json").read_text())
         assert (found["yardstick"], found["photos"]) == ("validation", 8)
 
@@ -189,11 +196,57 @@ def test_however_many_parts_the_photos_are_cut_into_predictions_and_submission_a
     facts = yaml.safe_load((project / COMPETITION).read_text())
     cut = project / "config/competitions/cut.yaml"
     cut.write_text(yaml.safe_dump({**facts, "index": {"shards": 3}}))
-    names = [f"{name}/{file}" for name in ("whole", "cnn") for file in ("predictions.csv", "submission.csv")]
+    names = [f"{name}/{file}" for name in ("whole", "cnn") for file in ("predictions.npy", "submission.csv")]
     snakemake(project, *(f"results/cut/{name}" for name in names), "--config", "competition=cut", "archive=pets.zip")
     assert len(list((project / "data/cut/64px").glob("train-*.npy"))) == 3
     for name in names:
         assert (project / "results/cut" / name).read_bytes() == (project / RESULTS / name).read_bytes()
+
+
+def pairs(count: int, first: int) -> dict[str, bytes]:
+    """Photos of one or two subjects side by side, which their names list; one in eight shows a grey wall."""
+    found = {}
+    for number in range(first, first + count):
+        left, right = SUBJECTS[number % 4], SUBJECTS[number // 4 % 4]
+        halves = [np.asarray(images.decode(photo(name, number), 64)) for name in (left, right)]
+        wall = number % 8 == 7
+        shown = np.full((64, 128, 3), 128, np.uint8) if wall else np.concatenate(halves, axis=1)
+        found[f"{number:03}-{'' if wall else '+'.join(sorted({left, right}))}.png"] = images.png(shown)
+    return found
+
+
+def test_several_labels_go_from_the_archive_to_a_checked_submission(finished: tuple[Path, str]) -> None:
+    """With a head and with a network on pixels: what the folds promise is what the test photos give."""
+    project, _ = finished
+    train, test = pairs(80, 0), pairs(40, 200)
+    members = {f"train/{name}": content for name, content in train.items()}
+    members |= {f"test/{name}": content for name, content in test.items()}
+    truth = {name: name[4:-4].split("+") if name[4:-4] else [] for name in (*train, *test)}
+    members["train.csv"] = table(["file", "labels"], [[name, "|".join(truth[name])] for name in train])
+    members["test.csv"] = members["sample.csv"] = table(["file", "labels"], [[name, ""] for name in test])
+    write_zip(project / "pairs.zip", members)
+    tables = {split: TABLES[split] | ({"label": "labels"} if split == "train" else {}) for split in ("train", "test")}
+    facts = {"task": "multilabel", "multilabel": {"separator": "|"}, "metric": "samples_f1", "tables": tables}
+    facts |= {"submission": {"sample": "sample.csv"}, "run": ["linear", "cnn"], "preprocess": {"fit": "squash"}}
+    (project / "config/competitions/pairs.yaml").write_text(yaml.safe_dump(facts))
+    said = snakemake(project, "--config", "competition=pairs", "archive=pairs.zip")
+    assert re.search(r"^results/pairs/linear/submission\.csv   samples f1 0\.\d{3} \(.*\) out of fold$", said, re.M)
+    handed_in = pd.read_csv(project / "results/pairs/linear/submission.csv", keep_default_na=False)
+    assert list(handed_in.file) == list(test)
+    answers = [set(cell.split("|")) - {""} for cell in handed_in.labels]
+    reached = np.mean(
+        [
+            2 * len(answer & {*truth[name]}) / max(len(answer) + len(truth[name]), 1) if answer or truth[name] else 1
+            for name, answer in zip(test, answers, strict=True)
+        ]
+    )
+    scores = json.loads((project / "results/pairs/linear/scores.json").read_text())["out_of_fold"]
+    assert reached > 0.8
+    assert abs(reached - scores["samples_f1"]["value"]) < 0.1
+    assert scores["macro_auc"]["value"] > 0.9
+    history = pd.read_csv(project / "results/pairs/cnn/seed0-fold0/history.csv")
+    assert list(history) == ["epoch", "loss", "samples_f1", "val_loss", "val_samples_f1"]
+    assert history.loss.iloc[-1] < history.loss.iloc[0]
 
 
 def test_robustness_is_measured_where_it_is_asked_for(finished: tuple[Path, str]) -> None:
@@ -297,6 +350,29 @@ def test_a_wrong_command_is_answered_in_one_line(
     assert "Traceback" not in said
 
 
+def claims(project: Path, *arguments: str) -> dict[str, int]:
+    """The memory in MB that the jobs of a run claim, by their rules."""
+    said = snakemake(project, "--dry-run", "--forceall", "--quiet", "host", *arguments, *ARCHIVE)
+    return {
+        rule: int(mb)
+        for rule, mb in re.findall(r"^rule (\w+):\n(?:    .*\n)*?    resources: .*mem_mb=(\d+)", said, re.M)
+    }
+
+
+def test_jobs_together_claim_no_more_memory_than_there_is_and_none_is_refused(finished: tuple[Path, str]) -> None:
+    project, _ = finished
+    usual, huge = claims(project), 10**8
+    assert set(usual) == set(CLAIMS) - {"upload", "export", "robustness"}
+    assert usual["train"] > usual["split"]
+    more = f"split:mem_mb={huge}"
+    assert claims(project, "--set-resources", more)["split"] == machine.memory() < huge
+    # A cluster has other machines.
+    assert claims(project, "--jobs", "4", "--set-resources", more)["split"] == huge
+    folds = "data/pets/folds2.csv"
+    said = snakemake(project, "--force", folds, "--resources", "mem_mb=200", *ARCHIVE)
+    assert "1 of 1 steps (100%) done" in said
+
+
 def test_numbers_in_a_mapping_on_the_command_line_are_numbers(finished: tuple[Path, str]) -> None:
     project, _ = finished
     given = ("--config", "defaults={size: 32, train: {cnn: {width: 4}}}", "run=[cnn]")
@@ -388,7 +464,12 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
         line = f"[ask misfit] error: {sample}: {message}"
         assert [line for line in said.splitlines() if "error:" in line] == [line] * 2  # when it happens and at the end
         found = {path.name for path in (project / "data/misfit").iterdir()}
-        assert found == {"source.zip", "index.csv", "quarantine.csv", "depth.json"}
+        assert found - {f"{name}.sha256" for name in found} == {
+            "source.zip",
+            "index.csv",
+            "quarantine.csv",
+            "depth.json",
+        }
         assert not (project / "results/misfit").exists()
 
 
@@ -441,7 +522,7 @@ def test_images_of_idx_files_are_learned_from_and_their_test_labels_judge(finish
     assert [path.name for path in whole.glob("seed*")] == ["seed0-all"]
     scores = json.loads((whole / "scores.json").read_text())
     assert {yardstick: figures["photos"] for yardstick, figures in scores.items()} == {"test": 12}
-    assert (whole / "predictions.csv").read_bytes() == (whole / "pooled.csv").read_bytes()
+    assert (whole / "predictions.npy").read_bytes() == (whole / "pooled.npy").read_bytes()
     board = pd.read_csv(project / "results/idx/leaderboard.csv", keep_default_na=False)
     assert board[["experiment", "judged_by"]].to_numpy().tolist() == [["linear", "out_of_fold"], ["whole", ""]]
     assert re.search(r"^results/idx/whole/submission\.csv   accuracy [\d.]+ \(.*\) on the test photos$", said, re.M)

@@ -1,6 +1,7 @@
 """Which GPUs a machine shows and who has them; no test needs one: a script stands in for NVIDIA's own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,6 +53,19 @@ from podium import machine
 print([card.visible for card in machine.take(1) or []], flush=True)
 time.sleep(60)
 """
+
+
+@pytest.mark.parametrize(("limit", "expected"), [("512000000", 512), ("max", None), ("9223372036854771712", None)])
+def test_memory_is_that_of_the_machine_or_of_its_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, expected: int | None
+) -> None:
+    monkeypatch.setattr(machine, "MEMORY_LIMITS", (tmp_path / "neither", tmp_path / "limit"))
+    whole = machine.memory()
+    said = re.search(r"MemTotal: +(\d+) kB", Path("/proc/meminfo").read_text())
+    assert said
+    assert whole == int(said[1]) * 1024 // 10**6
+    (tmp_path / "limit").write_text(f"{limit}\n")
+    assert machine.memory() == (expected or whole)
 
 
 @pytest.fixture

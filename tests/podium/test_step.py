@@ -1,16 +1,19 @@
+import hashlib
 import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT
 
-from podium import step
+from podium import digests, step
 from podium.step import Progress
 
 SCRIPTS = ROOT / "workflow/scripts"
@@ -149,6 +152,46 @@ def test_a_step_that_is_killed_leaves_its_outputs_as_they_were_and_can_run_again
     assert not (tmp_path / "out/also.txt").exists()
     assert call(tmp_path).returncode == 0
     assert outputs(tmp_path) == {"copied.txt": "ABBABB", "also.txt": "None 3 3"}
+
+
+def test_by_hand_a_digest_file_that_is_there_is_made_anew(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/copied.txt.sha256").write_text("of an older text\n")
+    assert call(tmp_path).returncode == 0
+    assert set(outputs(tmp_path)) == {"copied.txt", "also.txt", "copied.txt.sha256"}
+    assert outputs(tmp_path)["copied.txt.sha256"] == hashlib.sha256(b"ABBABB").hexdigest() + "\n"
+
+
+@pytest.mark.parametrize("moves", range(6))
+def test_a_digest_file_never_belongs_to_another_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """Whatever a kill cuts short: here the step ends before each of its moves, of which there are five."""
+    paths = [tmp_path / "a", tmp_path / "folder"]
+    job = SimpleNamespace(output=[f"{path}.sha256" for path in paths])
+
+    def made(text: str) -> dict[Path, Path]:
+        partial = {path.with_name(f".partial-{path.name}"): path for path in paths}
+        for each in partial:
+            each.mkdir() if each.name.endswith("folder") else None
+            (each / "inner" if each.is_dir() else each).write_text(text)
+        return partial
+
+    step._put_all(made("old"), job)
+    left, replace = [moves], Path.replace
+
+    def dying(path: Path, target: Path) -> Path:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", dying)
+    with pytest.raises(KeyboardInterrupt) if moves < 5 else nullcontext():
+        step._put_all(made("new"), job)
+    there = [path for path in paths if Path(f"{path}.sha256").exists()]
+    assert all(Path(f"{path}.sha256").read_text() == f"{digests.digest(path)}\n" for path in there)
+    assert len(there) == max(0, moves - 3)
 
 
 def test_progress_says_how_far_it_is_and_how_far_it_came(
@@ -375,3 +418,33 @@ def test_the_memory_limit_of_the_rule_reaches_the_step(
     step._limit_libraries(3, 512)
     assert os.environ["PODIUM_GPU_MEMORY"] == "512"
     assert os.environ["OMP_NUM_THREADS"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("threads", [1, 8])
+def test_threads_give_results_in_order_and_take_few_items_ahead(threads: int, caplog: pytest.LogCaptureFixture) -> None:
+    taken, ahead = [], []
+
+    def items() -> Iterator[int]:
+        for number in range(500):
+            taken.append(number)
+            yield number
+
+    with caplog.at_level(logging.INFO):
+        for place, result in enumerate(step.in_threads(lambda item: item**2, items(), 500, "photos", threads)):
+            assert result == place**2
+            ahead.append(len(taken) - place)
+    assert len(ahead) == len(taken) == 500
+    assert max(ahead) <= step.TOGETHER * (threads + 1)
+    assert "500 of 500 photos" in caplog.text
+
+
+def test_the_first_error_in_a_thread_ends_it(caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(number: int) -> int:
+        if number >= 20:
+            raise step.BadInput(f"photo {number}")
+        return number
+
+    results = step.in_threads(refuse, range(10**9), 10**9, "photos", 4)
+    with caplog.at_level(logging.INFO), pytest.raises(step.BadInput, match="photo 20"):
+        list(results)
+    assert "photos, " not in caplog.text

@@ -10,13 +10,15 @@
 rule train:
     """Train one network, on all training photos or without one fold."""
     input:
-        plan.weights,
-        parts=lambda w: plan.photos("train", w),
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
-        teachers=plan.teachers,
+        ancient(plan.weights),  # `state` is their content
+        digests(lambda w: plan.photos("train", w), "data/{competition}/index.csv", plan.folds, plan.teachers),
+        parts=ancient(lambda w: plan.photos("train", w)),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
+        teachers=ancient(plan.teachers),
         depth="data/{competition}/depth.json",
     output:
+        digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
         model="results/{competition}/{experiment}/{fit}/fitted.keras",
         history="results/{competition}/{experiment}/{fit}/history.csv",
         events="results/{competition}/{experiment}/{fit}/events.out.tfevents.history",
@@ -26,10 +28,13 @@ rule train:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
+        mem_mb=plan.memory("train"),
+        runtime=plan.minutes("train"),
         gpu=lambda w: plan.gpus("train", w),
         gpu_memory=plan.gpu_memory,
     params:
         settings=lambda w: plan.settings("train", w),
+        state=plan.weights_state,
         code=lambda w: plan.code("train", w),
     script:
         "../scripts/train.py"
@@ -38,19 +43,31 @@ rule train:
 rule predict:
     """Predict, with one fit's model, the photos that it has not seen."""
     input:
-        model="results/{competition}/{experiment}/{fit}/fitted.keras",
-        parts=lambda w: plan.photos("predict", w),
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
+        digests(
+            "results/{competition}/{experiment}/{fit}/fitted.keras",
+            lambda w: plan.photos("predict", w),
+            "data/{competition}/index.csv",
+            plan.folds,
+        ),
+        model=ancient("results/{competition}/{experiment}/{fit}/fitted.keras"),
+        parts=ancient(lambda w: plan.photos("predict", w)),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
     output:
-        predictions="results/{competition}/{experiment}/{fit}/predictions.csv",
-        one_view="results/{competition}/{experiment}/{fit}/one_view.csv",
+        digests(
+            "results/{competition}/{experiment}/{fit}/predictions.npy",
+            "results/{competition}/{experiment}/{fit}/one_view.npy",
+        ),
+        predictions="results/{competition}/{experiment}/{fit}/predictions.npy",
+        one_view="results/{competition}/{experiment}/{fit}/one_view.npy",
     log:
         "logs/{competition}/{experiment}/predict-{fit}.log",
     conda:
         "../envs/podium.yaml"
     threads: lambda w: plan.threads(w, workflow.cores)
     resources:
+        mem_mb=plan.memory("predict"),
+        runtime=plan.minutes("predict"),
         gpu=lambda w: plan.gpus("predict", w),
         gpu_memory=plan.gpu_memory,
     params:
@@ -63,19 +80,25 @@ rule predict:
 rule pool:
     """Combine the predictions of an experiment's fits: out of fold side by side, the rest averaged."""
     input:
-        fits=plan.fits,
-        index="data/{competition}/index.csv",
-        quarantine="data/{competition}/quarantine.csv",
+        digests(plan.fits, "data/{competition}/index.csv", "data/{competition}/quarantine.csv"),
+        fits=ancient(plan.fits),
+        index=ancient("data/{competition}/index.csv"),
+        quarantine=ancient("data/{competition}/quarantine.csv"),
     output:
-        pooled="results/{competition}/{experiment}/pooled.csv",
+        digests("results/{competition}/{experiment}/pooled.npy"),
+        pooled="results/{competition}/{experiment}/pooled.npy",
     log:
         "logs/{competition}/{experiment}/pool.log",
     wildcard_constraints:
         experiment=plan.experiments,
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("pool"),
+        runtime=plan.minutes("pool"),
     params:
-        code=plan.code("pool"),
+        settings=lambda w: plan.settings("pool", w),
+        code=lambda w: plan.code("pool", w),
     script:
         "../scripts/pool.py"
 
@@ -83,10 +106,12 @@ rule pool:
 rule blend:
     """Blend the predictions of several experiments."""
     input:
-        members=plan.members,
-        index="data/{competition}/index.csv",
+        digests(plan.members, "data/{competition}/index.csv"),
+        members=ancient(plan.members),
+        index=ancient("data/{competition}/index.csv"),
     output:
-        pooled="results/{competition}/{experiment}/pooled.csv",
+        digests("results/{competition}/{experiment}/pooled.npy"),
+        pooled="results/{competition}/{experiment}/pooled.npy",
         weights="results/{competition}/{experiment}/weights.csv",
     log:
         "logs/{competition}/{experiment}/blend.log",
@@ -94,9 +119,12 @@ rule blend:
         experiment=plan.ensembles,
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("blend"),
+        runtime=plan.minutes("blend"),
     params:
         settings=lambda w: plan.settings("blend", w),
-        code=plan.code("blend"),
+        code=lambda w: plan.code("blend", w),
     script:
         "../scripts/blend.py"
 
@@ -104,20 +132,31 @@ rule blend:
 rule calibrate:
     """Calibrate the probabilities by temperature scaling."""
     input:
-        pooled="results/{competition}/{experiment}/pooled.csv",
-        fits=plan.fits,
-        one_view=plan.one_view,
-        index="data/{competition}/index.csv",
+        digests(
+            "results/{competition}/{experiment}/pooled.npy",
+            plan.fits,
+            plan.one_view,
+            "data/{competition}/index.csv",
+        ),
+        pooled=ancient("results/{competition}/{experiment}/pooled.npy"),
+        fits=ancient(plan.fits),
+        one_view=ancient(plan.one_view),
+        index=ancient("data/{competition}/index.csv"),
     output:
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        digests("results/{competition}/{experiment}/predictions.npy"),
+        predictions="results/{competition}/{experiment}/predictions.npy",
+        table="results/{competition}/{experiment}/predictions.csv",
         calibration="results/{competition}/{experiment}/calibration.json",
     log:
         "logs/{competition}/{experiment}/calibrate.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("calibrate"),
+        runtime=plan.minutes("calibrate"),
     params:
         settings=lambda w: plan.settings("calibrate", w),
-        code=plan.code("calibrate"),
+        code=lambda w: plan.code("calibrate", w),
     script:
         "../scripts/calibrate.py"
 
@@ -125,14 +164,19 @@ rule calibrate:
 rule finish:
     """Add the calibration to one fit's model."""
     input:
-        fitted="results/{competition}/{experiment}/{fit}/fitted.keras",
+        digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
+        fitted=ancient("results/{competition}/{experiment}/{fit}/fitted.keras"),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
+        digests("results/{competition}/{experiment}/{fit}/model.keras"),
         model="results/{competition}/{experiment}/{fit}/model.keras",
     log:
         "logs/{competition}/{experiment}/finish-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("finish"),
+        runtime=plan.minutes("finish"),
     params:
         code=plan.code("finish"),
     script:

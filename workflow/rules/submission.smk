@@ -15,9 +15,11 @@
 rule evaluate:
     """Score one experiment's predictions on photos that its models were not trained on."""
     input:
-        predictions="results/{competition}/{experiment}/predictions.csv",
-        fits=plan.fits,
-        index="data/{competition}/index.csv",
+        digests("results/{competition}/{experiment}/predictions.npy", plan.fits, "data/{competition}/index.csv"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
+        calibration="results/{competition}/{experiment}/calibration.json",
+        fits=ancient(plan.fits),
+        index=ancient("data/{competition}/index.csv"),
     output:
         scores="results/{competition}/{experiment}/scores.json",
         classes="results/{competition}/{experiment}/classes.csv",
@@ -28,9 +30,12 @@ rule evaluate:
         "logs/{competition}/{experiment}/evaluate.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("evaluate"),
+        runtime=plan.minutes("evaluate"),
     params:
         settings=lambda w: plan.settings("evaluate", w),
-        code=plan.code("evaluate"),
+        code=lambda w: plan.code("evaluate", w),
     script:
         "../scripts/evaluate.py"
 
@@ -39,8 +44,10 @@ rule submit:
     """Write the submission and check it against the sample."""
     input:
         "results/{competition}/{experiment}/scores.json",  # no submission without its score
-        asked="data/{competition}/asked.json",
-        predictions="results/{competition}/{experiment}/predictions.csv",
+        digests("data/{competition}/asked.json", "results/{competition}/{experiment}/predictions.npy"),
+        asked=ancient("data/{competition}/asked.json"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
+        calibration="results/{competition}/{experiment}/calibration.json",
     output:
         submission="results/{competition}/{experiment}/{submission}",
     log:
@@ -49,9 +56,12 @@ rule submit:
         submission=r"submission\.(csv|tsv)|[^/]+\.zip",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("submit"),
+        runtime=plan.minutes("submit"),
     params:
         settings=lambda w: plan.settings("submit", w),
-        code=plan.code("submit"),
+        code=lambda w: plan.code("submit", w),
     script:
         "../scripts/submit.py"
 
@@ -67,6 +77,9 @@ rule upload:
         "logs/{competition}/{experiment}/upload.log",
     conda:
         "../envs/kaggle.yaml"
+    resources:
+        mem_mb=plan.memory("upload"),
+        runtime=plan.minutes("upload"),
     params:
         settings=lambda w: plan.settings("upload", w),
         code=plan.code("upload"),
@@ -93,9 +106,12 @@ rule leaderboard:
         "logs/{competition}/leaderboard.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("leaderboard"),
+        runtime=plan.minutes("leaderboard"),
     params:
         settings=lambda w: plan.settings("leaderboard", w),
-        code=plan.code("leaderboard"),
+        code=lambda w: plan.code("leaderboard", w),
     script:
         "../scripts/leaderboard.py"
 
@@ -110,6 +126,9 @@ rule curves:
         "logs/{competition}/{experiment}/curves.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("curves"),
+        runtime=plan.minutes("curves"),
     params:
         settings=lambda w: plan.settings("curves", w),
         code=plan.code("curves"),
@@ -120,7 +139,8 @@ rule curves:
 rule export:
     """Convert one fit's model into forms that other programs load: weights, and a SavedModel to serve."""
     input:
-        model="results/{competition}/{experiment}/{fit}/model.keras",
+        digests("results/{competition}/{experiment}/{fit}/model.keras"),
+        model=ancient("results/{competition}/{experiment}/{fit}/model.keras"),
     output:
         weights="results/{competition}/{experiment}/{fit}/model.weights.h5",
         served=directory("results/{competition}/{experiment}/{fit}/served"),
@@ -128,6 +148,9 @@ rule export:
         "logs/{competition}/{experiment}/export-{fit}.log",
     conda:
         "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("export"),
+        runtime=plan.minutes("export"),
     params:
         settings=lambda w: plan.settings("export", w),
         code=lambda w: plan.code("export", w),
@@ -138,10 +161,11 @@ rule export:
 rule robustness:
     """Score one experiment on increasingly corrupted photos."""
     input:
-        models=plan.models,
-        parts=plan.judging,
-        index="data/{competition}/index.csv",
-        folds=plan.folds,
+        digests(plan.models, plan.judging, "data/{competition}/index.csv", plan.folds),
+        models=ancient(plan.models),
+        parts=ancient(plan.judging),
+        index=ancient("data/{competition}/index.csv"),
+        folds=ancient(plan.folds),
         calibration="results/{competition}/{experiment}/calibration.json",
     output:
         robustness="results/{competition}/{experiment}/robustness.csv",
@@ -151,6 +175,8 @@ rule robustness:
         "../envs/podium.yaml"
     threads: plan.gpu_cores(workflow.cores)
     resources:
+        mem_mb=plan.memory("robustness"),
+        runtime=plan.minutes("robustness"),
         gpu=1,
         gpu_memory=plan.gpu_memory,
     params:

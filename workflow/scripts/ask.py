@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from podium import tasks
 from podium.archives.delimited import archive_table
 from podium.archives.opening import Archive
-from podium.predictions.submission import Form, Sample, check_form, read_sample, write_asked
+from podium.predictions.submission import read_sample, write_asked
 from podium.step import BadInput, Output, log, run
-from podium.tables import classes, read_csv
+from podium.tables import read_csv
+from podium.tasks.cells import Form, Sample
 
 
 def ask(
@@ -18,6 +20,7 @@ def ask(
     quarantine: Path,
     asked: Output,
     *,
+    task: dict[str, Any],
     tables: dict[str, Any] | None,
     sample: str | None,
     ids: str,
@@ -28,20 +31,20 @@ def ask(
     """Determine what a submission must look like, before anything is trained.
 
     Without a sample submission, it must have the test table's ids in that table's order and form, and without tables
-    all test photos, as `id,label`. If `ids` is `test`, the test photos' ids replace the sample's. `form` is `labels`,
-    `probabilities` or `top`: the `top` most likely labels with `separator` (by default a space) between them, or in a
-    column each if the sample has these. A sample that does not fit the test photos, the classes or the form raises
-    BadInput, naming the row or the column.
+    all test photos, as `id,label`. `task` is the task's name with its settings. If `ids` is `test`, the test photos'
+    ids replace the sample's. `form` is `labels`, `probabilities` or `top`: the `top` most likely labels with
+    `separator` (by default the task's) between them, or in a column each if the sample has these. A sample that does
+    not fit the test photos, the classes or the form raises BadInput, naming the row or the column.
     """
-    photos = read_csv(index)
-    labels, wanted = classes(photos), Form(form, top, separator or " ")
+    photos, target = read_csv(index), tasks.task(task)
+    labels, wanted = target.taught(photos), Form(form, top, separator or target.separator)
     photos = pd.concat([photos, read_csv(quarantine)])
     found = _asked(Archive(source), photos, tables, sample, ids, labels if form == "probabilities" else None)
-    check_form(found, wanted, labels)
-    if separator and len(found.columns) == wanted.labels:
+    target.check_form(found, wanted, labels)
+    if separator and form == "top" and len(found.columns) == wanted.labels:
         raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
     _warn_of_unknown(found, wanted, labels)
-    write_asked(asked, _encodable(found, labels), wanted)
+    write_asked(asked, _encodable(found, labels), wanted, labels)
     log.info("%s: %s", found.name, ", ".join(found.header))
 
 

@@ -8,16 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.predictions.scores import calibration_error, log_losses
-from podium.predictions.temperature import as_sure, fitted, scaled
+from podium import tasks
+from podium.predictions.evidence import PARTS, Scaled, decision, gathered, some
+from podium.predictions.stored import Predictions, mean
+from podium.predictions.temperature import as_sure, fitted
 from podium.predictions.yardsticks import Yardstick, judge, yardsticks
 from podium.step import Output, log, run
-from podium.tables import Predictions, mean, read_csv
+from podium.tables import read_csv, write_csv
+from podium.tasks.measures import charged
 
-PARTS = 5
+SHOWN = 5  # labels of a photo in the table
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Task = tasks.Task
 
 
 def calibrate(
@@ -26,12 +30,16 @@ def calibrate(
     one_view: list[Path],
     index: Path,
     predictions: Output,
+    table: Output,
     calibration: Output,
     *,
+    task: dict[str, Any],
     seeds: list[int],
     views: list[str],
 ) -> None:
-    """Calibrate the probabilities by temperature scaling on the yardstick's predictions.
+    """Calibrate the probabilities by temperature scaling on the yardstick's predictions, and fit how answers are made.
+
+    `task` is the task's name with its settings. `table` shows people the most likely labels of each photo.
 
     `fits` are the predictions of each fit, seed by seed, `one_view` theirs of photos that judge from one view alone;
     an ensemble has neither. A temperature goes to the kind of prediction that it was fitted on. Where the folds judge,
@@ -43,71 +51,101 @@ def calibrate(
     where that does not lower their log loss the temperature stays 1, and so it does where no photo judges. Rows of
     photos that could not be read stay as they are. The order of a photo's classes never changes.
     """
-    photos, before = read_csv(index), Predictions.read(pooled)
+    photos, before, target = read_csv(index), Predictions.read(pooled), tasks.task(task)
     tables = [Predictions.read(path) for path in fits]
-    submitted = [path.parent.name for path, table in zip(fits, tables, strict=True) if len(table.of("test").keys)]
-    yardstick = judge(photos, before)
+    submitted = [path.parent.name for path, own in zip(fits, tables, strict=True) if len(own.of("test"))]
+    yardstick = judge(target, photos, before)
     if yardstick is None:
         why = "left as they are: no photo judges this experiment"
         log.info(why)
-        after, found = before.probabilities, {"yardstick": None, "photos": 0, "temperature": 1.0, "why": why}
+        after, found = before, dict[str, Any]({"yardstick": None, "photos": 0, "temperature": 1.0, "why": why})
         found |= dict.fromkeys(("test_temperature", "fit_temperature", "model_temperature"), 1.0)
+        found["decision"] = {}
     else:
-        after, found = _calibrated(before, yardstick, photos, tables, len(seeds))
-        found["fit_temperature"] = _alone(tables, yardstick)
-        found["model_temperature"] = _alone([Predictions.read(path) for path in one_view], yardstick)
-    Predictions(before.keys, before.labels, after).write(predictions)
+        after, found = _calibrated(target, before, yardstick, photos, tables, len(seeds))
+        found["fit_temperature"] = _alone(target, tables, yardstick)
+        found["model_temperature"] = _alone(target, [Predictions.read(path) for path in one_view], yardstick)
+        found["decision"] = decision(target, yardstick.truth, after, yardstick.rows)
+    after.write(predictions)
+    _write_table(table, after, target.taught(photos))
     calibration.write_text(json.dumps({**found, "fits": submitted, "views": views}, indent=2) + "\n")
 
 
+def _write_table(path: Path, predictions: Predictions, labels: list[str]) -> None:
+    """Columns `split` and `id`, then the most likely labels of each photo, each with its probability."""
+    named, columns = np.array(labels, object), dict[str, Any]()
+    blocks = [_likeliest(block) for _, block in predictions.blocks()]
+    order, most = (np.concatenate(each) for each in zip(*blocks, strict=True))
+    for place in range(order.shape[1]):
+        columns |= {f"label_{place + 1}": named[order[:, place]], f"probability_{place + 1}": most[:, place]}
+    write_csv(path, predictions.keys.assign(**columns))
+
+
+def _likeliest(probabilities: Floats) -> tuple[Ints, Floats]:
+    """The most likely outputs of each row, the most likely first, and their probabilities."""
+    count = min(SHOWN, probabilities.shape[1])
+    found = np.sort(np.argpartition(-probabilities, count - 1, axis=1)[:, :count], axis=1)
+    own = np.take_along_axis(probabilities, found, 1)
+    order = np.argsort(-own, axis=1, kind="stable")
+    return np.take_along_axis(found, order, 1), np.take_along_axis(own, order, 1)
+
+
 def _calibrated(
-    before: Predictions, yardstick: Yardstick, photos: pd.DataFrame, fits: list[Predictions], seeds: int
-) -> tuple[Floats, dict[str, Any]]:
+    task: Task, before: Predictions, yardstick: Yardstick, photos: pd.DataFrame, fits: list[Predictions], seeds: int
+) -> tuple[Predictions, dict[str, Any]]:
     """The probabilities after scaling, and the content of calibration.json."""
-    own, truth = before.probabilities[yardstick.rows], yardstick.truth
-    temperature, calibrated = _crossfitted(own, truth, yardstick.parts(PARTS))
+    judged, truth = before.rows(yardstick.rows), yardstick.truth
+    temperature, own = _crossfitted(task, judged, truth, yardstick.parts(PARTS))
+    calibrated = Predictions(judged.keys, Scaled(task, judged, own))
     figures = {
-        name: {"before": measure(truth, own), "after": measure(truth, calibrated)}
-        for name, measure in (("calibration_error", calibration_error), ("log_loss", _log_loss))
+        name: {"before": measure(task, truth, judged), "after": measure(task, truth, calibrated)}
+        for name, measure in (("calibration_error", _calibration_error), ("log_loss", _log_loss))
     }
     log.info(why := _why(yardstick.name.replace("_", " "), temperature, figures))
     test_temperature = temperature
     if yardstick.name == "out_of_fold" and fits:
-        test_temperature = _of_means(before, fits, seeds, temperature, photos)
-    read = pd.MultiIndex.from_frame(before.keys).isin(pd.MultiIndex.from_frame(photos[["split", "id"]]))
-    after = np.where(read[:, None], scaled(before.probabilities, test_temperature), before.probabilities)
+        test_temperature = _of_means(task, before, fits, seeds, temperature, photos)
+    read = Predictions(photos, np.zeros((len(photos), 0))).places(before.keys) >= 0
+    temperatures = np.where(read, test_temperature, 1).astype(np.float32)
     if yardstick.name == "validation":
         # What was predicted out of fold is another kind again.
-        for inside in yardsticks(photos[photos.split == "train"], before):
-            mine = before.probabilities[inside.rows]
-            _, after[inside.rows] = _crossfitted(mine, inside.truth, inside.parts(PARTS))
-    after[yardstick.rows] = calibrated
+        for inside in yardsticks(task, photos[photos.split == "train"], before):
+            mine = before.rows(inside.rows)
+            temperatures[inside.rows] = _crossfitted(task, mine, inside.truth, inside.parts(PARTS))[1]
+    temperatures[yardstick.rows] = own
     found = {"yardstick": yardstick.name, "photos": len(truth), "temperature": temperature, **figures, "why": why}
+    after = Predictions(before.keys, Scaled(task, before, temperatures))
     return after, {**found, "test_temperature": test_temperature}
 
 
-def _crossfitted(before: Floats, truth: Ints, parts: Ints) -> tuple[float, Floats]:
-    """The temperature of these predictions, and each of them scaled by one that was fitted on the other parts.
+def _crossfitted(task: Task, before: Predictions, truth: NDArray[Any], parts: Ints) -> tuple[float, Floats]:
+    """The temperature of these predictions, and for each of them one, float32 [n], fitted on the other parts.
 
-    They stay as they are, and the temperature is 1, where these do not lower the log loss.
+    All are 1 where these do not lower the log loss.
     """
-    after = before.copy()
+    own = np.ones(len(truth), np.float32)
     for part in np.unique(parts):
-        others = parts != part
-        after[~others] = scaled(before[~others], fitted(before[others], truth[others]))
-    if _log_loss(truth, after) < _log_loss(truth, before):
-        return fitted(before, truth), after
-    return 1.0, before
+        own[parts == part] = _fitted(task, before, truth, np.flatnonzero(parts != part))
+    after = Predictions(before.keys, Scaled(task, before, own))
+    if _log_loss(task, truth, after) < _log_loss(task, truth, before):
+        return _fitted(task, before, truth, np.arange(len(truth))), own
+    return 1.0, np.ones(len(truth), np.float32)
+
+
+def _fitted(task: Task, before: Predictions, truth: NDArray[Any], rows: Ints) -> float:
+    chosen = rows[some(rows, before.outputs)]
+    return fitted(task, truth[chosen], before[chosen])
 
 
 def _of_means(
-    before: Predictions, fits: list[Predictions], seeds: int, temperature: float, photos: pd.DataFrame
+    task: Task, before: Predictions, fits: list[Predictions], seeds: int, temperature: float, photos: pd.DataFrame
 ) -> float:
     """The temperature of the test photos, whose rows are the mean of folds that have this one."""
     folds, tests = len(fits) // seeds, [table.of("test") for table in fits]
-    keys = tests[0].keys
-    each = [mean(tests[fold::folds], photos).at(keys).probabilities for fold in range(folds)]
-    found = as_sure(before.at(keys).probabilities, each, temperature)
+    rows = np.arange(len(tests[0]))
+    keys = tests[0].keys.take(some(rows, before.outputs))
+    each = [mean(tests[fold::folds], photos).at(keys)[:] for fold in range(folds)]
+    found = as_sure(task, before.at(keys)[:], each, temperature)
     log.info(
         "test photos, the mean of %d folds' fits: divided the logits by %.3f, at which the mean is at least as sure of "
         "them, on average, as these fits are once calibrated",
@@ -117,15 +155,24 @@ def _of_means(
     return found
 
 
-def _alone(tables: list[Predictions], yardstick: Yardstick) -> float | None:
+def _alone(task: Task, tables: list[Predictions], yardstick: Yardstick) -> float | None:
     """The temperature of one fit's predictions, fitted on those of all fits on the photos that judge."""
-    keys = pd.MultiIndex.from_frame(yardstick.photos[["split", "id"]])
-    places = [keys.get_indexer(pd.MultiIndex.from_frame(table.keys)) for table in tables]
     if not tables:
         return None
-    own = np.concatenate([table.probabilities[at >= 0] for table, at in zip(tables, places, strict=True)])
-    at = np.concatenate([each[each >= 0] for each in places])
-    return _crossfitted(own, yardstick.truth[at], yardstick.parts(PARTS)[at])[0]
+    judged = Predictions(yardstick.photos, np.zeros((len(yardstick.photos), 0)))
+    places = np.concatenate([judged.places(table.keys) for table in tables])
+    counted = np.flatnonzero(places >= 0)
+    counted = counted[some(counted, tables[0].outputs)]
+    starts = np.cumsum([0, *(len(table) for table in tables)])
+    own = np.concatenate(
+        [
+            table[counted[(counted >= start) & (counted < start + len(table))] - start]
+            for table, start in zip(tables, starts, strict=False)
+        ]
+    )
+    at = places[counted]
+    found = Predictions(yardstick.photos.take(at), own)
+    return _crossfitted(task, found, yardstick.truth[at], yardstick.parts(PARTS)[at])[0]
 
 
 def _why(judged: str, temperature: float, figures: dict[str, dict[str, float]]) -> str:
@@ -149,8 +196,13 @@ def _why(judged: str, temperature: float, figures: dict[str, dict[str, float]]) 
     return said
 
 
-def _log_loss(truth: Ints, probabilities: Floats) -> float:
-    return float(log_losses(truth, probabilities).mean())
+def _log_loss(task: Task, truth: NDArray[Any], predictions: Predictions) -> float:
+    losses = [charged(task.given(truth[own], block)) for own, block in predictions.blocks()]
+    return float(sum(each.sum() for each in losses) / sum(each.size for each in losses))
+
+
+def _calibration_error(task: Task, truth: NDArray[Any], predictions: Predictions) -> float:
+    return task.calibration_error(gathered(task, truth, predictions, np.arange(len(predictions)), {}))
 
 
 if __name__ == "__main__":

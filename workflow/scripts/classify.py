@@ -6,19 +6,29 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium.models.reading import saved_classes, saved_metadata
+from podium import tasks
+from podium.models.reading import saved_metadata
 from podium.photos import images, pixels
-from podium.predictions.temperature import scaled
 from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
+from podium.tasks.cells import Form
 
 Floats = NDArray[np.float32]
+
+
+class Answered(NamedTuple):
+    """Calibrated probabilities float32 [n, labels], and how answers are made of them."""
+
+    task: tasks.Task
+    labels: list[str]
+    decision: tasks.Decision
+    probabilities: Floats
 
 
 class Photos:
@@ -61,10 +71,12 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
             log.warning("WARNING: %s cannot be read: %s", file, why)
         if not found.files:
             raise BadInput(f"{', '.join(map(str, photos))}: no photo that can be read")
-        labels, probabilities = (_experiment if model.is_dir() else _model)(model, found, saved_model)
-    rows = pd.DataFrame(probabilities, [str(file) for file in found.files], range(len(labels)))
-    rows.insert(0, "class", np.array(labels)[probabilities.argmax(1)])
-    table = rows.reindex([str(file) for file in listed]).reset_index().set_axis(["file", "class", *labels], axis=1)
+        said = (_experiment if model.is_dir() else _model)(model, found, saved_model)
+    form = Form("labels", 1, said.task.separator)
+    answers = said.task.cells(said.probabilities, said.decision, said.labels, ["class"], form)
+    rows = pd.DataFrame(said.probabilities, [str(file) for file in found.files], range(len(said.labels)))
+    rows.insert(0, "class", [cell for (cell,) in answers])
+    table = rows.reindex([str(file) for file in listed]).reset_index().set_axis(["file", "class", *said.labels], axis=1)
     partial = out.with_name(f".partial-{out.name}")
     write_csv(partial, table)
     partial.replace(out)
@@ -85,15 +97,16 @@ def _listed(photos: list[Path]) -> Iterator[Path]:
             log.warning(said, path, others[0].relative_to(path), f" and {len(others) - 1} more" if others[1:] else "")
 
 
-def _model(model: Path, photos: Photos, saved_model: str | None) -> tuple[list[str], Floats]:
-    """The classes, and one model's probabilities [n, classes], averaged over its experiment's views."""
+def _model(model: Path, photos: Photos, saved_model: str | None) -> Answered:
+    """The answers of one model, averaged over its experiment's views."""
     said = saved_metadata(model)
-    views, temperature = said.get("views", ["plain"]), said.get("temperature", 1.0)
-    found = _mean(model, photos, views, saved_model, temperature)
-    return said["classes"], scaled(found, said.get("views_temperature", 1.0))
+    task, views, temperature = tasks.task(said["task"]), said.get("views", ["plain"]), said.get("temperature", 1.0)
+    found = _mean(task, model, photos, views, saved_model, temperature)
+    probabilities = task.scaled(found, said.get("views_temperature", 1.0))
+    return Answered(task, said["classes"], said.get("decision", {}), probabilities)
 
 
-def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[list[str], Floats]:
+def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> Answered:
     """The same for the mean of all fits of an experiment, or for the weighted mean of an ensemble's members."""
     path, weights = folder / "calibration.json", folder / "weights.csv"
     said = json.loads(path.read_text()) if path.is_file() else {}
@@ -102,15 +115,25 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> tuple[
     if weights.is_file():
         table = pd.read_csv(weights, dtype={"experiment": str}, keep_default_na=False)
         parts = [_experiment(folder.parent / name, photos, saved_model) for name in table.experiment]
-        labels, found = parts[0][0], np.einsum("m,mnc->nc", table.weight, [each for _, each in parts])
+        task, labels = parts[0].task, parts[0].labels
+        found = np.einsum("m,mnc->nc", table.weight, [each.probabilities for each in parts])
     else:
         models = [folder / fit / "fitted.keras" for fit in said["fits"]]
-        labels = saved_classes(models[0])
-        found = np.mean([_mean(model, photos, said["views"], saved_model) for model in models], axis=0)
-    return labels, scaled(found.astype(np.float32), said["test_temperature"])
+        own = saved_metadata(models[0])
+        task, labels = tasks.task(own["task"]), own["classes"]
+        found = np.mean([_mean(task, model, photos, said["views"], saved_model) for model in models], axis=0)
+    scaled = task.scaled(found.astype(np.float32), said["test_temperature"])
+    return Answered(task, labels, said["decision"], scaled)
 
 
-def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None, temperature: float = 1.0) -> Floats:
+def _mean(
+    task: tasks.Task,
+    model: Path,
+    photos: Photos,
+    views: list[str],
+    saved_model: str | None,
+    temperature: float = 1.0,
+) -> Floats:
     """The probabilities at temperature 1 of a model that is calibrated to `temperature`, averaged over the views."""
     from podium.networks import training
 
@@ -118,8 +141,8 @@ def _mean(model: Path, photos: Photos, views: list[str], saved_model: str | None
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
     rows = np.arange(len(stored))
-    each = [scaled(training.average(network, stored, rows, [view]), 1 / temperature) for view in views]
-    return np.mean(each, axis=0)
+    each = [np.concatenate([*training.average(network, stored, rows, [view])]) for view in views]
+    return np.mean([task.scaled(own, 1 / temperature) for own in each], axis=0)
 
 
 def main() -> None:

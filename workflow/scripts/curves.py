@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HELD_OUT = "val_"  # what Keras puts before a measure on photos that it does not train on
+UNTRAINED = "val_"  # what Keras puts before a measure on photos that it does not train on
 SAID = {
     "penalty": "L2 penalty",
     "loss": "loss (cross-entropy in nats)",
@@ -28,9 +28,9 @@ WIDTH, HEIGHT, RESOLUTION = 4.6, 3.8, 120  # inches of a panel, and dots in each
 def curves(histories: list[Path], curves: Output, *, names: list[str], title: str) -> None:
     """Draw how the fits of one experiment went.
 
-    Each history is a table of numbers: its first column is what the fit goes along, epochs or penalties, the others
-    are what was measured there. Each measure has a panel, with the column of `val_` before its name in the same one:
-    photos that are held out. The picture is a PNG, of the same bytes each time. Raises BadInput, naming the line, where
+    Each history is a table of numbers: its first column is what the fit goes along, epochs or penalties, the others are
+    what was measured there. Each measure has a panel, with the column of `val_` before its name in the same one: photos
+    that are not trained on. The picture is a PNG, of the same bytes each time. Raises BadInput, naming the line, where
     a history is empty or holds anything but numbers, and where two measure different things.
     """
     import matplotlib
@@ -59,10 +59,10 @@ def draw(tables: list[pd.DataFrame], names: list[str], title: str) -> "Figure":
     panels = figure.subplots(1, len(measures), squeeze=False)[0]
     fits = dict(zip(names, tables, strict=True))
     for axes, measure in zip(panels, measures, strict=True):
-        for column, line in ((measure, "-"), (HELD_OUT + measure, "--")):
+        for column, line in ((measure, "-"), (UNTRAINED + measure, "--")):
             _draw_fits(axes, {name: fit[column] for name, fit in fits.items() if column in fit}, line)
         _label(axes, along, measure)
-    _explain(figure, panels[0], along, any(HELD_OUT + measure in fit for fit in tables for measure in measures))
+    _explain(figure, panels[0], along, any(UNTRAINED + measure in fit for fit in tables for measure in measures))
     return figure
 
 
@@ -104,7 +104,7 @@ def _label(axes: "Axes", along: str, measure: str) -> None:
         axes.text(0.5, 0.5, "no figures", ha="center", transform=axes.transAxes)
 
 
-def _explain(figure: "Figure", axes: "Axes", along: str, held_out: bool) -> None:
+def _explain(figure: "Figure", axes: "Axes", along: str, others: bool) -> None:
     """The legend."""
     from matplotlib.lines import Line2D
 
@@ -113,8 +113,8 @@ def _explain(figure: "Figure", axes: "Axes", along: str, held_out: bool) -> None
         keys.append(Line2D([], [], color="black", linestyle="none", marker="*", markersize=14))
         said.append("the least, which it takes")
     else:
-        keys += [Line2D([], [], color="black", linestyle=line) for line in ("-", "--")][: 1 + held_out]
-        said += ["photos trained on", "photos held out"][: 1 + held_out]
+        keys += [Line2D([], [], color="black", linestyle=line) for line in ("-", "--")][: 1 + others]
+        said += ["photos trained on", "photos not trained on"][: 1 + others]
     figure.legend(keys, said, loc="outside right upper")
 
 
@@ -140,8 +140,8 @@ def _read(path: Path) -> pd.DataFrame:
 
 
 def _measures(table: pd.DataFrame) -> list[str]:
-    """What a history measures, on photos trained on, held out, or both."""
-    return list(dict.fromkeys(column.removeprefix(HELD_OUT) for column in table.columns))
+    """What a history measures, on photos trained on, on others, or both."""
+    return list(dict.fromkeys(column.removeprefix(UNTRAINED) for column in table.columns))
 
 
 if __name__ == "__main__":

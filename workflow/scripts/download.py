@@ -11,6 +11,7 @@ from pathlib import Path
 from podium.archives import kaggle
 from podium.archives import opening as archives
 from podium.archives.delimited import format_table
+from podium.archives.members import members
 from podium.step import BadInput, Output, Progress, log, run
 
 RETRIES = 5
@@ -38,9 +39,8 @@ def download(
             _take(fetch(archive, Path(folder)), archive, sha256, source)
     else:
         _take(Path(archive).expanduser(), archive, sha256, source)
-    with archives.open_zip(source) as written:
-        if odd := next((name for name in written.namelist() if "\\" in name), None):
-            log.warning("WARNING: backslashes in names are read as slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
+    if odd := next((member.name for member in members(source) if "\\" in member.name), None):
+        log.warning("WARNING: backslashes in names are read as slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
 
 
 def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from podium import tasks
 from podium.predictions import history
-from podium.predictions.scores import METRICS, class_scores, point_scores, score
+from podium.predictions.evidence import crossfitted, gathered
+from podium.predictions.scores import score
+from podium.predictions.stored import Predictions, mean
 from podium.predictions.yardsticks import yardsticks
 from podium.step import Growing, Output, log, run
-from podium.tables import Predictions, mean, read_csv, write_csv
+from podium.tables import read_csv, write_csv
 
 CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
 FEW = 10  # groups; with fewer, a bootstrap is unreliable
@@ -21,6 +24,7 @@ MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted", "probability
 
 def evaluate(
     predictions: Path,
+    calibration: Path,
     fits: list[Path],
     index: Path,
     scores: Output,
@@ -28,49 +32,47 @@ def evaluate(
     mistakes: Output,
     scored: Growing,
     *,
+    task: dict[str, Any],
     seeds: list[int],
     settings: dict[str, Any],
 ) -> None:
     """Score one experiment's predictions on photos that its models were not fitted on.
 
     The yardsticks are the training photos out of fold or a held-out fold of them, the validation table if there is one,
-    and the held-out test photos if their labels are known. Each figure has a 95 % interval. `fits` are the predictions
-    of each fit, seed by seed: with several seeds, each is scored alone too. If there is no yardstick, the tables
-    contain only their headers. `scored` keeps the figures of all settings that the experiment ever had; `settings` are
-    the current settings that the figures depend on.
+    and the held-out test photos if their labels are known. `task` is the task's name with its settings. Answers are
+    made of probabilities as `calibration` says; where this was fitted on the yardstick itself, each photo is answered
+    by others of its photos. Each figure has a 95 % interval. `fits` are the predictions of each fit, seed by seed: with
+    several seeds, each is scored alone too. If there is no yardstick, the tables contain only their headers. `scored`
+    keeps the figures of all settings that the experiment ever had; `settings` are the current settings that the figures
+    depend on.
     """
-    photos, found = read_csv(index), Predictions.read(predictions)
-    figures, by_class, wrong = {}, [], []
-    for yardstick in yardsticks(photos, found):
-        probabilities, own = found.probabilities[yardstick.rows], yardstick.photos
-        figures[yardstick.name] = score(yardstick.truth, probabilities, own.group.to_numpy())
-        by_class.append(class_scores(yardstick.truth, probabilities, found.labels).assign(yardstick=yardstick.name))
+    photos, found, target = read_csv(index), Predictions.read(predictions), tasks.task(task)
+    how, labels = json.loads(calibration.read_text()), target.taught(photos)
+    figures, by_label, wrong = {}, [], []
+    for yardstick in yardsticks(target, photos, found):
+        own = yardstick.photos
+        if yardstick.name == how["yardstick"]:
+            evidence = crossfitted(target, yardstick, found)
+        else:
+            evidence = gathered(target, yardstick.truth, found, yardstick.rows, how["decision"])
+        figures[yardstick.name] = score(target, evidence, own.group.to_numpy())
+        by_label.append(target.label_scores(evidence, labels).assign(yardstick=yardstick.name))
         if (groups := own.group.nunique()) < min(FEW, len(own)):
             said = "WARNING: %s: %d photos of %d groups: with so few groups the intervals are too narrow"
             log.warning(said, yardstick.name.replace("_", " "), len(own), groups)
-        guess = probabilities.argmax(1)
-        wrong.append(
-            pd.DataFrame(
-                {
-                    "yardstick": yardstick.name,
-                    "id": own.id,
-                    "file": own.file,
-                    "label": own.label,
-                    "predicted": np.array(found.labels)[guess],
-                    "probability": probabilities.max(1),
-                }
-            )[yardstick.truth != guess]
-        )
+        answered = target.mistakes(evidence, labels)
+        told = own[["id", "file", "label"]].assign(yardstick=yardstick.name)
+        wrong.append(pd.concat([told, answered], axis=1).loc[answered.wrong, MISTAKE_COLUMNS])
     if len(seeds) > 1:
-        _add_seeds(figures, photos, [Predictions.read(path) for path in fits], len(seeds))
+        _add_seeds(target, figures, photos, [Predictions.read(path) for path in fits], len(seeds))
     for name, each in figures.items():
-        log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in METRICS))
+        log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in target.metrics))
     if not figures:
         log.warning("WARNING: no labelled photo was left out of training, so the submission's score is not estimated")
-    _warn_of_leak(figures)
+    _warn_of_leak(figures, target.metrics)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
     history.add(scored, history.Scored(settings, _digest(photos), figures))
-    write_csv(classes, _stacked(by_class, CLASS_COLUMNS))
+    write_csv(classes, _stacked(by_label, CLASS_COLUMNS))
     surest = _stacked(wrong, MISTAKE_COLUMNS).sort_values(["yardstick", "probability"], ascending=[True, False])
     write_csv(mistakes, surest)
 
@@ -84,17 +86,19 @@ def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(tables) if tables else pd.DataFrame(columns=columns)
 
 
-def _add_seeds(figures: dict[str, Any], photos: pd.DataFrame, fits: list[Predictions], seeds: int) -> None:
+def _add_seeds(
+    task: tasks.Task, figures: dict[str, Any], photos: pd.DataFrame, fits: list[Predictions], seeds: int
+) -> None:
     """Adds to each figure the mean and the standard deviation of the single seeds' scores."""
     alone: dict[str, list[dict[str, float]]] = {}
     each = len(fits) // seeds
     for first in range(0, len(fits), each):
         found = mean(fits[first : first + each], photos)
-        for yardstick in yardsticks(photos, found):
-            reached = point_scores(yardstick.truth, found.probabilities[yardstick.rows])
+        for yardstick in yardsticks(task, photos, found):
+            reached = task.figures(crossfitted(task, yardstick, found))
             alone.setdefault(yardstick.name, []).append(reached)
     for name, figures_alone in alone.items():
-        for metric in METRICS:
+        for metric in task.metrics:
             values = [one[metric] for one in figures_alone]
             figures[name][metric] |= {"seeds_mean": float(np.mean(values)), "seeds_std": float(np.std(values, ddof=1))}
 
@@ -104,11 +108,12 @@ def _said(metric: str, figure: dict[str, float]) -> str:
     return f"{metric.replace('_', ' ')} {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}{seeds})"
 
 
-def _warn_of_leak(figures: dict[str, Any]) -> None:
+def _warn_of_leak(figures: dict[str, Any], metrics: dict[str, bool]) -> None:
     """Warns if scores on other photos are lower than on the folds, as where folds share near-copies of photos."""
+    first = next(iter(metrics))
     for inside in (figures[name] for name in ("out_of_fold", "held_out") if name in figures):
         for name, figure in figures.items():
-            if figure["accuracy"]["high"] < inside["accuracy"]["low"]:
+            if figure[first]["high"] < inside[first]["low"]:
                 log.warning(
                     "WARNING: the %s photos are harder than the folds promise; believe their figures, not the folds'",
                     name,

@@ -10,12 +10,19 @@ from podium.step import Output, log, run
 def finish(fitted: Path, calibration: Path, model: Output) -> None:
     """Store the calibration in one fit's model, which then gives calibrated probabilities by itself.
 
-    Its `metadata.json` contains the `temperature` that its logits are divided by, the experiment's `views`, and
-    `views_temperature`, the temperature of one fit's mean over them.
+    Its `metadata.json` contains the `temperature` that its logits are divided by, the experiment's `views`,
+    `views_temperature`, the temperature of one fit's mean over them, and how an answer is made of probabilities.
     """
     found = json.loads(calibration.read_text())
     temperature = found["model_temperature"]
-    calibrated(fitted, model, temperature, views=found["views"], views_temperature=found["fit_temperature"])
+    calibrated(
+        fitted,
+        model,
+        temperature,
+        views=found["views"],
+        views_temperature=found["fit_temperature"],
+        decision=found["decision"],
+    )
     log.info("divided the logits by %.3f", temperature)
 
 

@@ -2,10 +2,9 @@
 
 import hashlib
 import json
-import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from podium import SPLITS
+from podium import SPLITS, tasks
 from podium.archives import layouts
 from podium.archives.opening import Archive
 from podium.photos import images
-from podium.step import BadInput, Output, Progress, escaped, log, run
+from podium.step import BadInput, Output, escaped, in_threads, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)
-FEWEST_NUMBERS, PHOTOS_A_NUMBER = 20, 3  # at least so many numbers, each with fewer photos, are hardly classes
-PHOTOS_A_CLASS = 1.5  # on average; with fewer there is nothing to learn
-MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # separators of lists of labels; the others occur in names too
-FEWEST_LISTS, RECURRING = 3, 0.9  # RECURRING: the share of the parts of such lists that occur in other labels too
-SHOWN = 5  # pairs of labels in a warning
 
 
 def index(
@@ -36,6 +30,7 @@ def index(
     quarantine: Output,
     depth: Output,
     *,
+    task: dict[str, Any],
     layout: dict[str, Any],
     strict: bool,
     shards: int,
@@ -46,95 +41,48 @@ def index(
 ) -> None:
     """List every photo with its label, split and part; set aside the photos that cannot be read.
 
-    `layout` describes how the archive is laid out: one of the layout keys of config/README.md, with its value.
-    A mismatch between tables and files raises BadInput, naming the row or the file, and so does a photo of more than
-    `max_megapixels`, or of a format whose package is not installed; with `strict` off, such photos and rows without a
-    file are set aside and files without a row are left out.
+    `task` is the task's name with its settings. `layout` describes how the archive is laid out: one of the layout keys
+    of config/README.md, with its value. A mismatch between tables and files raises BadInput, naming the row or the
+    file, and so does a photo of more than `max_megapixels`, or of a format whose package is not installed; with
+    `strict` off, such photos and rows without a file are set aside and files without a row are left out.
 
     `depth` is a JSON file with the `range` of values shown of photos of more than 8 bits a pixel: the least is black,
     the largest white; null leaves it to each photo. The range is the setting `range`, or lies between the percentiles
     100 - `percentile` and `percentile` of the training photos' values.
     """
     archive = Archive(source)
-    photos = layouts.photos(archive, layout, strict=strict)
-    _warn_of_labels(photos.label[photos.split == "train"], layout)
+    target = tasks.task(task)
+    photos = layouts.photos(archive, layout, target, strict=strict)
+    for doubt in target.doubts(photos.label[photos.split == "train"], _column(layout)):
+        log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
+    del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group))
     for name, spec in layout.items():
         if "holdout" in spec:
-            readable = _hold_out(readable, name, spec["holdout"], spec["seed"])
-    _check(readable, unreadable)
+            readable = _set_aside(target, readable, name, spec["holdout"], spec["seed"])
+    _check(target, readable, unreadable)
     readable = readable.assign(part=_parts(readable.split, shards))
     write_csv(index, readable[INDEX_COLUMNS])
     write_csv(quarantine, unreadable.assign(reason=unreadable.reason.map(escaped))[QUARANTINE_COLUMNS])
     depth.write_text(json.dumps({"range": _range(readable, range, percentile)}))
 
 
-def _warn_of_labels(labels: pd.Series, layout: dict[str, Any]) -> None:
-    """Warns of labels that suggest another task than classification, and of classes written in several ways."""
+def _column(layout: dict[str, Any]) -> str:
+    """What to call the labels in a message."""
     ((name, spec),) = layout.items()
     columns = {"tables": lambda: f"'{spec['train']['label']}'", "tfrecord": lambda: f"'{spec['label']}'"}
-    column, counts = columns.get(name, lambda: "the label")(), Counter(labels)
-    if len(counts) >= FEWEST_NUMBERS and len(labels) < PHOTOS_A_NUMBER * len(counts) and all(map(_is_number, counts)):
-        log.warning(
-            "WARNING: %s contains %d different numbers in %d rows: a number to predict (regression)? "
-            "Each number is a class of its own here",
-            column,
-            len(counts),
-            len(labels),
-        )
-    elif mark := _list_mark(list(counts)):
-        log.warning(
-            "WARNING: %s looks like several labels per photo (multilabel), such as '%s'. Each list is a class of its "
-            "own here",
-            column,
-            next(label for label, _ in counts.most_common() if mark in label),
-        )
-    elif len(counts) >= FEWEST_NUMBERS and len(labels) < PHOTOS_A_CLASS * len(counts):
-        said = (
-            "WARNING: %s has %d different labels in %d rows, too few of each to learn from: is it the column of labels?"
-        )
-        log.warning(said, column, len(counts), len(labels))
-    alike: dict[str, list[str]] = {}
-    for label in sorted(counts):
-        alike.setdefault(" ".join(label.split()).casefold(), []).append(f"'{label}' ({counts[label]} photos)")
-    # Except for single letters, which case may tell apart.
-    pairs = [" and ".join(written) for key, written in alike.items() if len(written) > 1 and len(key) > 1]
-    if pairs:
-        said = ", ".join(pairs[:SHOWN]) + ", …" * (len(pairs) > SHOWN)
-        log.warning("WARNING: labels that differ only in case or spaces are classes of their own: %s", said)
-
-
-def _is_number(label: str) -> bool:
-    try:
-        return math.isfinite(float(label))
-    except ValueError:
-        return False
-
-
-def _list_mark(labels: list[str]) -> str | None:
-    """The separator of the parts of most of these labels, if the parts recur as in lists; else None."""
-    for mark in MARKS:
-        parts = [{part.strip(" []{}()'\"") for part in label.split(mark)} for label in labels]
-        lists = [each for each in parts if len(each) > 1]
-        found = Counter(part for each in parts for part in each)
-        recurring = [found[part] > 1 for each in lists for part in each]
-        varied = mark in SURE_MARKS or len(set(map(len, parts))) > 1
-        many = len(lists) >= max(FEWEST_LISTS, len(labels) / 2)
-        if many and varied and sum(recurring) >= RECURRING * len(recurring):
-            return mark
-    return None
+    return columns.get(name, lambda: "the label")()
 
 
 def _examine(
     read: Callable[[str], bytes], photos: pd.DataFrame, strict: bool, max_megapixels: float, threads: int
 ) -> pd.DataFrame:
     """Adds the columns of `images.examine` and the digest, or the reason why a file cannot be read."""
-    progress = Progress(len(photos), "photos")
 
-    def examine(file: str, reason: str) -> tuple[Any, ...]:
-        progress.update(1)
+    def examine(row: tuple[str, str]) -> tuple[Any, ...]:
+        file, reason = row
         try:
             if not reason:
                 data = read(file)
@@ -145,10 +93,14 @@ def _examine(
             reason = str(error)
         return *UNSEEN, "", reason
 
-    with progress, ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(examine, photos.file, photos.reason))
-    columns = [*images.Seen._fields, "digest", "reason"]
-    return photos.assign(**dict(zip(columns, zip(*found, strict=True), strict=True)))
+    # Columns are filled photo by photo, since a million rows of Python's would take half a gigabyte.
+    columns: dict[str, Any] = {name: [] for name in (*images.Seen._fields, "digest", "reason")}
+    columns |= {"width": array("q"), "height": array("q")}
+    rows = zip(photos.file, photos.reason, strict=True)
+    for found in in_threads(examine, rows, len(photos), "photos", threads):
+        for column, value in zip(columns.values(), found, strict=True):
+            column.append(value)
+    return photos.assign(**columns)
 
 
 def _range(photos: pd.DataFrame, range: list[float] | None, percentile: float | None) -> list[float] | None:
@@ -202,7 +154,7 @@ def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
     return pd.factorize(connected_components(linked, directed=False)[1][digest])[0].astype(np.int64)
 
 
-def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
+def _set_aside(task: tasks.Task, photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
     """Moves a seeded fraction of each class from the training to the test split, as closely as taking whole groups one
     by one allows. Raises BadInput if no group fits the fraction.
 
@@ -211,11 +163,12 @@ def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> 
     random, train = np.random.default_rng(seed), photos[photos.split == "train"]
     plain = train.groupby("digest").label.transform("nunique") == 1
     distinct = train[plain.groupby(train.group).transform("all")].drop_duplicates("digest")
-    groups, by_label = defaultdict[int, Counter[str]](Counter), defaultdict[str, dict[int, None]](dict)
-    for group, label in zip(distinct.group, distinct.label, strict=True):
+    strata = task.strata(task.truth(distinct.label, task.taught(train))).tolist()
+    groups, by_label = defaultdict[int, Counter[int]](Counter), defaultdict[int, dict[int, None]](dict)
+    for group, label in zip(distinct.group, strata, strict=True):
         groups[group][label] += 1
         by_label[label][group] = None  # a set that keeps its order
-    total, held = Counter(distinct.label), set[int]()
+    total, held = Counter(strata), set[int]()
     left, wanted = total.copy(), Counter({label: round(fraction * count) for label, count in total.items()})
     for label in sorted(by_label):
         for group in random.permutation(list(by_label[label])):
@@ -233,19 +186,19 @@ def _hold_out(photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> 
     return photos.assign(split=split).sort_values("split", key=lambda each: each.map(SPLITS.index), kind="stable")
 
 
-def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
-    """Raises BadInput if there are fewer than two classes to learn; warns of what a competitor should know."""
+def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
+    """Raises BadInput if there are too few classes to learn; warns of what a competitor should know."""
     train = readable[readable.split == "train"]
-    if train.label.nunique() < 2:
+    if len(labels := task.taught(readable)) < task.fewest:
         first = (
             f"; the first that cannot be read: {unreadable.file.iloc[0]} ({unreadable.reason.iloc[0]})"
             if len(unreadable)
             else ""
         )
-        found = f"{train.label.nunique()} classes among the {len(train)} training photos that can be read"
-        raise BadInput(f"{found}, at least two are needed{first}")
-    for label in sorted(set(unreadable.label[unreadable.split == "train"]) - set(train.label)):
-        log.warning("WARNING: no training photo of '%s' can be read: that class is lost", label)
+        found = f"{len(labels)} {task.unit} among the {len(train)} training photos that can be read"
+        raise BadInput(f"{found}, at least {task.fewest} are needed{first}")
+    for label in sorted(set(task.taught(unreadable)) - set(labels)):
+        log.warning("WARNING: no training photo of '%s' can be read: it is lost", label)
     for split, own in unreadable.groupby("split"):
         fate = "get the training photos' class frequencies in the submission" if split == "test" else "are left out"
         log.warning(
@@ -283,16 +236,19 @@ def _check(readable: pd.DataFrame, unreadable: pd.DataFrame) -> None:
         file = train.file[train.digest == conflicts[conflicts > 1].index[0]].iloc[0]
         log.warning("WARNING: %d training photos have several labels, such as %s", (conflicts > 1).sum(), file)
     log.info(
-        "%d classes; %s",
-        train.label.nunique(),
+        "%d %s; %s",
+        len(labels),
+        task.unit,
         ", ".join(f"{count} {split}" for split, count in readable.split.value_counts(sort=False).items()),
     )
 
 
-def _parts(splits: pd.Series, shards: int) -> pd.Series:
+def _parts(splits: pd.Series, shards: int) -> NDArray[np.object_]:
     """The part of each photo: every split is cut into `shards` runs of consecutive photos, of nearly equal length."""
     position, size = splits.groupby(splits).cumcount(), splits.groupby(splits).transform("size")
-    return splits + "-" + (position * shards // size).astype(str)
+    code, found = splits.factorize()
+    names = np.array([f"{split}-{shard}" for split in found for shard in range(shards)], object)
+    return names[code * shards + position * shards // size]
 
 
 if __name__ == "__main__":

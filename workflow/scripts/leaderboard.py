@@ -5,9 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from podium import JUDGES
+from podium import JUDGES, tasks
 from podium.predictions.history import Scored, differences, read
-from podium.predictions.scores import METRICS
 from podium.step import Output, log, run
 from podium.tables import write_csv
 
@@ -19,6 +18,7 @@ def leaderboard(
     leaderboard: Output,
     history: Output,
     *,
+    task: dict[str, Any],
     experiments: list[str],
     others: dict[str, list[str]],
     fitting: list[str],
@@ -27,10 +27,11 @@ def leaderboard(
 ) -> None:
     """Compare the experiments by `metric`, the best first; each figure names its yardstick.
 
-    Each experiment is judged by the validation table if there is one, else out of fold, else by its held-out fold.
-    Figures of different yardsticks are not compared: the experiments of one yardstick are listed above those of the
-    next. Experiments without a yardstick keep their order, whatever their scores on the test photos. `teachers` names,
-    for each experiment that trained on photos without labels, the experiments that labelled them.
+    `task` is the task's name with its settings. Each experiment is judged by the validation table if there is one, else
+    out of fold, else by its held-out fold. Figures of different yardsticks are not compared: the experiments of one
+    yardstick are listed above those of the next. Experiments without a yardstick keep their order, whatever their
+    scores on the test photos. `teachers` names, for each experiment that trained on photos without labels, the
+    experiments that labelled them.
 
     `scored` are the files of the `experiments`, which have just been scored. `others` were scored earlier, in files
     next to these; for each it gives the digests of its lines. Those listed in `fitting` have current settings and are
@@ -48,7 +49,8 @@ def leaderboard(
     for name in others:
         if name not in compared:
             log.info("%s is not compared: its settings or photos have changed since it was scored", name)
-    table = _ranked([_row(name, each, teachers) for name, each in compared.items()], metric)
+    rows = [_row(name, each, teachers) for name, each in compared.items()]
+    table = _ranked(rows, metric, more_is_better=tasks.task(task).metrics[metric])
     write_csv(leaderboard, table)
     write_csv(history, _history(known, compared))
     _say_the_best(table, metric)
@@ -67,15 +69,16 @@ def _flat(scores: dict[str, Any]) -> dict[str, Any]:
         row |= {f"{yardstick}_photos": figures["photos"]}
         row |= {
             f"{yardstick}_{name}{suffix}": figures[name][key]
-            for name in METRICS
+            for name in figures
+            if name != "photos"
             for suffix, key in COLUMNS.items()
             if key in figures[name]
         }
     return row
 
 
-def _ranked(rows: list[dict[str, Any]], metric: str) -> pd.DataFrame:
-    better = -1 if metric != "log_loss" else 1
+def _ranked(rows: list[dict[str, Any]], metric: str, *, more_is_better: bool) -> pd.DataFrame:
+    better = -1 if more_is_better else 1
     place = [
         (JUDGES.index(by), better * row[f"{by}_{metric}"]) if (by := row["judged_by"]) else (len(JUDGES), 0.0)
         for row in rows

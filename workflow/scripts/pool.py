@@ -1,37 +1,54 @@
 """Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged."""
 
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from podium import tasks
+from podium.predictions.stored import Predictions, mean, write
 from podium.step import BadInput, Output, log, run
-from podium.tables import Predictions, classes, mean, read_csv
+from podium.tables import read_csv
+
+BLOCK = 256  # labels whose targets are made at a time
 
 
-def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output) -> None:
+def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output, *, task: dict[str, Any]) -> None:
     """Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged.
 
-    One row for each photo that a fit predicted. Test photos that cannot be read get the training photos' class
-    frequencies (the prior). Raises BadInput if a readable test photo has no prediction.
+    One row for each photo that a fit predicted. `task` is the task's name with its settings. Test photos that cannot be
+    read get the training photos' class frequencies (the prior). Raises BadInput if a readable test photo has no
+    prediction.
     """
     photos, unread = read_csv(index), read_csv(quarantine)
     found = mean([Predictions.read(path) for path in fits], photos)
-    wanted = pd.MultiIndex.from_frame(photos.loc[photos.split == "test", ["split", "id"]])
-    if len(lost := wanted[~wanted.isin(pd.MultiIndex.from_frame(found.keys))]):
-        raise BadInput(f"{fits[0]}: no prediction for the test photo {lost[0][1]}")
+    tests = photos[photos.split == "test"]
+    if len(lost := tests[found.places(tests) < 0]):
+        raise BadInput(f"{fits[0]}: no prediction for the test photo {lost.id.iloc[0]}")
     unread = unread[unread.split == "test"]
+    priors = np.tile(_prior(tasks.task(task), photos), (len(unread), 1))
+    keys = pd.concat([found.keys, unread[["split", "id"]]], ignore_index=True)
+    write(pooled, keys, found.outputs, chain((block for _, block in found.blocks()), [priors]))
     if len(unread):
-        labels = classes(photos)
-        prior = photos.label[photos.split == "train"].value_counts(normalize=True)[labels].to_numpy(np.float32)
-        keys = pd.concat([found.keys, unread[["split", "id"]]], ignore_index=True)
-        found = Predictions(keys, labels, np.concatenate([found.probabilities, np.tile(prior, (len(unread), 1))]))
         log.warning(
             "WARNING: %d test photos cannot be read and get the training photos' class frequencies; the first is %s",
             len(unread),
             unread.id.iloc[0],
         )
-    found.write(pooled)
+
+
+def _prior(task: tasks.Task, photos: pd.DataFrame) -> NDArray[np.float32]:
+    """The share of the training photos that have each label, float32 [outputs]."""
+    train, labels = photos.label[photos.split == "train"], task.taught(photos)
+    counts = train.value_counts()
+    total = np.zeros(len(labels))
+    for start in range(0, len(counts), BLOCK):
+        some = counts.iloc[start : start + BLOCK]
+        total += some.to_numpy() @ task.targets(task.truth(some.index, labels), len(labels))
+    return (total / len(train)).astype(np.float32)
 
 
 if __name__ == "__main__":

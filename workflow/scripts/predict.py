@@ -3,12 +3,15 @@
 import importlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from podium import tasks
 from podium.models.reading import check_classes
+from podium.predictions.stored import Predictions, write
 from podium.step import Output, run
-from podium.tables import Predictions, classes, read_csv
+from podium.tables import read_csv
 
 
 def predict(
@@ -19,6 +22,7 @@ def predict(
     predictions: Output,
     one_view: Output,
     *,
+    task: dict[str, Any],
     network: str,
     fold: int | None,
     splits: list[str],
@@ -27,14 +31,15 @@ def predict(
 ) -> None:
     """Predict, with one fit's model, the photos of `splits` that it was not trained on, averaged over the views.
 
-    `parts` are the pixels or embeddings of these splits, in the index's order. Of the training photos, `predictions`
-    contains the fold left out. `one_view` contains the photos that may judge (the fold left out and the validation
-    table), predicted from a single view as the model does when it is used by itself: `plain` if it is one of the views,
-    else the first. `saved_model` is the folder or handle of the SavedModel that the model is built on, or None. Raises
-    BadInput if the model is built on a SavedModel that is not named, or has other classes than the index.
+    `task` is the task's name with its settings. `parts` are the pixels or embeddings of these splits, in the index's
+    order. Of the training photos, `predictions` contains the fold left out. `one_view` contains the photos that may
+    judge (the fold left out and the validation table), predicted from a single view as the model does when it is used
+    by itself: `plain` if it is one of the views, else the first. `saved_model` is the folder or handle of the
+    SavedModel that the model is built on, or None. Raises BadInput if the model is built on a SavedModel that is not
+    named, or has other classes than the index.
     """
     index_, dealt = read_csv(index), read_csv(folds)
-    check_classes(model, labels := classes(index_), index)
+    check_classes(model, labels := tasks.task(task).taught(index_), index)
     photos = index_[index_.split.isin(splits)]
     unseen = (photos.split != "train").to_numpy(copy=True)
     if "train" in splits:
@@ -42,13 +47,13 @@ def predict(
     rows = np.flatnonzero(unseen)
     probabilities = partial(importlib.import_module(f"podium.networks.{network}").predict, saved_model=saved_model)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
-    found = Predictions(keys, labels, probabilities(model, parts, rows, views))
-    found.write(predictions)
-    judging = (keys.split != "test").to_numpy()
-    alone = found.probabilities[judging]
-    if judging.any() and len(views) > 1:
+    write(predictions, keys, len(labels), probabilities(model, parts, rows, views))
+    judging = np.flatnonzero(keys.split != "test")
+    if len(judging) and len(views) > 1:
         alone = probabilities(model, parts, rows[judging], ["plain" if "plain" in views else views[0]])
-    Predictions(keys[judging].reset_index(drop=True), labels, alone).write(one_view)
+        write(one_view, keys.iloc[judging], len(labels), alone)
+    else:
+        Predictions.read(predictions).rows(judging).write(one_view)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from podium import backbones
+from podium.backbones.families import BACKBONES
 from podium.photos import images
 from podium.step import BadInput, without_chatter
 
@@ -74,7 +75,7 @@ def _drawn(data: bytes, found: Found) -> Image.Image:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photo", type=Path)
-    parser.add_argument("--backbone", default="efficientnet_lite0", choices=backbones.FAMILIES, metavar="NAME")
+    parser.add_argument("--backbone", default="efficientnet_lite0", choices=BACKBONES, metavar="NAME")
     parser.add_argument("--weights", default="imagenet", help="as in an experiment")
     parser.add_argument("--picture", type=Path, help="the image file in which the photo and its classes are drawn")
     arguments = parser.parse_args()

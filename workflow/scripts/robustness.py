@@ -3,18 +3,21 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from podium import tasks
 from podium.models.reading import check_classes
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
-from podium.predictions.scores import METRICS, score
-from podium.predictions.temperature import scaled
+from podium.predictions.evidence import Scaled, gathered
+from podium.predictions.scores import score
+from podium.predictions.stored import Predictions, mean
 from podium.predictions.yardsticks import yardsticks
 from podium.step import BadInput, Output, log, run
-from podium.tables import Predictions, classes, mean, read_csv, write_csv
+from podium.tables import read_csv, write_csv
 
 ENDS = {"": "value", "_low": "low", "_high": "high"}
 
@@ -27,6 +30,7 @@ def robustness(
     calibration: Path,
     robustness: Output,
     *,
+    task: dict[str, Any],
     split: str,
     left_out: list[int],
     views: list[str],
@@ -35,15 +39,18 @@ def robustness(
 ) -> None:
     """Score one experiment on photos that are corrupted more and more, and on the uncorrupted photos.
 
-    `parts` are the pixels of the `split` that is scored. Each model predicts the photos that it was not fitted on: all
-    photos of the split, or, of the training photos, the fold at the model's place in `left_out` (-1 for none). Several
-    predictions of a photo are averaged, and scaled by the temperature in `calibration`, which was fitted on the
-    uncorrupted photos. `corruptions` gives the levels of each kind in `podium.photos.corruptions`. `saved_model`
-    is the folder or handle of the SavedModel that the models are built on, or None. Raises BadInput if no photo of the
-    split can judge, or if a model is built on a SavedModel that is not named.
+    `task` is the task's name with its settings. `parts` are the pixels of the `split` that is scored. Each model
+    predicts the photos that it was not fitted on: all photos of the split, or, of the training photos, the fold at the
+    model's place in `left_out` (-1 for none). Several predictions of a photo are averaged, and scaled by the
+    temperature in `calibration`, which was fitted on the uncorrupted photos. `corruptions` gives the levels of each
+    kind in `podium.photos.corruptions`. `saved_model` is the folder or handle of the SavedModel that the models are
+    built on, or None. Raises BadInput if no photo of the split can judge, or if a model is built on a SavedModel that
+    is not named.
     """
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
-    keys, labels = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True), classes(index_)
+    keys = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True)
+    target, how = tasks.task(task), json.loads(calibration.read_text())
+    labels = target.taught(index_)
     for model in models:
         check_classes(model, labels, index)
 
@@ -51,8 +58,7 @@ def robustness(
 
     rows = [np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys)) for fold in left_out]
     asked = keys.iloc[np.unique(np.concatenate(rows))]
-    none_yet = Predictions(asked, labels, np.zeros((len(asked), len(labels)), np.float32))
-    if not (judging := yardsticks(index_, none_yet)):
+    if not (judging := yardsticks(target, index_, Predictions(asked, np.zeros((len(asked), 0))))):
         raise BadInput(f"{index}: no {split} photo can judge: each has no label or is a copy of a training photo")
     yardstick = judging[0]
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
@@ -61,18 +67,21 @@ def robustness(
         network = training.load(model, saved_model)
         for kind, level in levels:
             spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
-            probabilities = training.average(network, photos, own, views, spoil)
-            found[kind, level].append(Predictions(keys.iloc[own], labels, probabilities))
-    lines, temperature = [], json.loads(calibration.read_text())["temperature"]
+            probabilities = np.concatenate([*training.average(network, photos, own, views, spoil)])
+            found[kind, level].append(Predictions(keys.iloc[own], probabilities))
+    lines = []
     for (kind, level), tables in found.items():
         predicted = mean(tables, index_)
-        probabilities = scaled(predicted.probabilities[yardstick.rows], temperature)
-        figures = score(yardstick.truth, probabilities, yardstick.photos.group.to_numpy())
-        ends = {f"{metric}{end}": figures[metric][key] for metric in METRICS for end, key in ENDS.items()}
+        temperatures = np.full(len(predicted), how["temperature"], np.float32)
+        calibrated = Predictions(predicted.keys, Scaled(target, predicted, temperatures))
+        evidence = gathered(target, yardstick.truth, calibrated, yardstick.rows, how["decision"])
+        figures = score(target, evidence, yardstick.photos.group.to_numpy())
+        ends = {f"{metric}{end}": figures[metric][key] for metric in target.metrics for end, key in ENDS.items()}
         lines.append(
             {"corruption": kind, "level": level, "yardstick": yardstick.name, "photos": figures["photos"], **ends}
         )
-        log.info("%s %g: accuracy %.3f", kind, level, figures["accuracy"]["value"])
+        first = next(iter(target.metrics))
+        log.info("%s %g: %s %.3f", kind, level, first.replace("_", " "), figures[first]["value"])
     write_csv(robustness, pd.DataFrame(lines))
 
 

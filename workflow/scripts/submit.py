@@ -1,45 +1,39 @@
 """Write the submission and check it against the sample."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from podium import tasks
 from podium.archives.opening import open_zip, write_zip
-from podium.predictions.submission import Form, check_submission, read_asked
+from podium.predictions.stored import Predictions
+from podium.predictions.submission import check_submission, read_asked
 from podium.step import BadInput, Output, log, run
-from podium.tables import Predictions
 
 
-def submit(asked: Path, predictions: Path, submission: Output, *, inside: str | None) -> None:
+def submit(
+    asked: Path, predictions: Path, calibration: Path, submission: Output, *, task: dict[str, Any], inside: str | None
+) -> None:
     """Write the submission and check it against the sample.
 
-    `asked` describes the required submission. `inside` is the table's name in a zip; if it is None, the submission is
-    the table itself. The file is read back, and a mismatch raises BadInput, naming the first wrong row.
+    `asked` describes the required submission, and `calibration` how answers are made of probabilities. `task` is the
+    task's name with its settings. `inside` is the table's name in a zip; if it is None, the submission is the table
+    itself. The file is read back, and a mismatch raises BadInput, naming the first wrong row.
     """
-    sample, form = read_asked(asked)
-    found = Predictions.read(predictions).of("test")
+    (sample, form, labels), target = read_asked(asked), tasks.task(task)
+    found, decision = Predictions.read(predictions).of("test"), json.loads(calibration.read_text())["decision"]
     rows = {key: row for row, key in enumerate(found.keys.id)}
-    cells = _cells(found.probabilities[[rows[key] for key in sample.ids]], found.labels, sample.columns, form)
+    blocks = found.rows(np.array([rows[key] for key in sample.ids])).blocks()
+    cells = [row for _, block in blocks for row in target.cells(block, decision, labels, sample.columns, form)]
     written = sample.format(cells)
     if inside:
         write_zip(submission, [(inside, written)])
     else:
         submission.write_bytes(written)
-    check_submission(inside or "the submission", _read_back(submission, inside), sample, found.labels, form)
+    check_submission(inside or "the submission", _read_back(submission, inside), sample, target, labels, form)
     log.info("%d rows, checked against %s", len(sample.ids), sample.name)
-
-
-def _cells(probabilities: NDArray[np.float32], labels: list[str], columns: list[str], form: Form) -> list[list[str]]:
-    """The cells next to each id."""
-    if form.kind == "probabilities":
-        # A class of the sample without training photos gets 0, so that rows still sum to 1.
-        known = np.pad(probabilities, [(0, 0), (0, 1)])
-        order = [labels.index(column) if column in labels else len(labels) for column in columns]
-        return [[f"{value:.9g}" for value in row] for row in known[:, order]]
-    likeliest = np.argsort(-probabilities, axis=1, kind="stable")[:, : form.labels]
-    best = [[labels[place] for place in row] for row in likeliest]
-    return best if len(columns) == form.labels else [[form.separator.join(row)] for row in best]
 
 
 def _read_back(submission: Path, inside: str | None) -> bytes:

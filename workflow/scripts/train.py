@@ -9,9 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from podium import tasks
 from podium.models.writing import save
+from podium.networks.data import Dataset
+from podium.predictions.stored import Predictions, mean
 from podium.step import Output, Resume, log, run
-from podium.tables import Predictions, classes, mean, read_csv, write_csv
+from podium.tables import read_csv, write_csv
 
 # How many of the photos that a fit leaves out are measured in each epoch: at most so many, and one to so many that it
 # trains on, so that measuring costs less than 3 % of a fit; of few photos at least so many, which costs a second.
@@ -31,6 +34,7 @@ def train(
     history: Output,
     events: Output,
     *,
+    task: dict[str, Any],
     network: str,
     fold: int | None,
     seed: int,
@@ -41,10 +45,10 @@ def train(
 ) -> None:
     """Fit one network, on all training photos or leaving one fold out.
 
-    `parts` are the training photos' pixels, or embeddings where the network is `head`; `depth` says which range of
-    values the photos show, for the saved model to keep; `options` are the network's own settings. `history` is a table
-    of how the fit went, `events` the same for TensorBoard. On a CPU two fits of one seed are the same anyway; on a GPU
-    with `deterministic` only.
+    `task` is the task's name with its settings. `parts` are the training photos' pixels, or embeddings where the
+    network is `head`; `depth` says which range of values the photos show, for the saved model to keep; `options` are
+    the network's own settings. `history` is a table of how the fit went, `events` the same for TensorBoard. On a CPU
+    two fits of one seed are the same anyway; on a GPU with `deterministic` only.
 
     Networks on pixels also measure photos that the fit leaves out: those of its fold, or with none left out those of
     the validation table, which then follow the training photos in `parts`. Nothing is tuned on them.
@@ -56,23 +60,15 @@ def train(
         from podium import device
 
         device.compute_deterministically()
-    photos = (index_ := read_csv(index))[index_.split == "train"]
-    labels, dealt = classes(index_), read_csv(folds)
-    rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out
-    targets = np.eye(len(labels), dtype=np.float32)[np.searchsorted(labels, photos.label.to_numpy(str)[rows])]
-    groups = dealt.group.to_numpy()[rows]
-    if teachers:
-        taught, soft = _taught(teachers, index_, sharpness)
-        log.info("also trains on %d photos with its teachers' pseudo-labels", len(taught))
-        rows, targets = np.concatenate([rows, taught]), np.concatenate([targets, soft])
-        groups = np.concatenate([groups, np.full(len(taught), -1)])
-    left_out = _left_out(index_, dealt.fold.to_numpy(), fold, min(MEASURED, max(len(rows) // SHARE, LEAST)))
+    index_, dealt = read_csv(index), read_csv(folds)
+    target, seed = tasks.task(task), _number(seed, fold)
+    data = _dataset(target, parts, index_, dealt, fold, _taught(target, teachers, index_, sharpness))
     fit = importlib.import_module(f"podium.networks.{network}").fit
-    settings = {**options, "seed": _number(seed, fold), "resume": resume, "left_out": left_out}
-    fitted, progress = fit(parts, rows, targets, groups, **settings)
+    fitted, progress = fit(data, **options, seed=seed, resume=resume)
     from podium.networks import events as tensorboard  # only now, since networks without TensorFlow need the memory
 
-    save(fitted, labels, model, size=options["size"], fit=options["fit"], **json.loads(depth.read_text()))
+    decoding = {"size": options["size"], "fit": options["fit"], **json.loads(depth.read_text())}
+    save(fitted, target, data.labels, model, **decoding)
     write_csv(history, progress)
     tensorboard.write(events, progress)
 
@@ -82,28 +78,55 @@ def _number(seed: int, fold: int | None) -> int:
     return seed if fold is None else int(np.random.SeedSequence([seed, fold + 1]).generate_state(1)[0])
 
 
-def _left_out(index: pd.DataFrame, folds: Ints, fold: int | None, most: int) -> tuple[Ints, Floats]:
-    """Rows and targets of photos to measure: of the fold left out, or where it leaves none out of the validation table.
+def _dataset(
+    task: tasks.Task,
+    parts: list[Path],
+    index: pd.DataFrame,
+    dealt: pd.DataFrame,
+    fold: int | None,
+    taught: tuple[Ints, Floats],
+) -> Dataset:
+    """The training photos without the fold, those that teachers label, and those that are only measured."""
+    labels, train = task.taught(index), index[index.split == "train"]
+    rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out
+    count = len(rows) + len(taught[0])
+    measured = _measured(task, index, dealt.fold.to_numpy(), fold, min(MEASURED, max(count // SHARE, LEAST)))
+    return Dataset(
+        task,
+        labels,
+        parts,
+        rows=np.concatenate([rows, taught[0], measured]),
+        truth=np.concatenate(
+            [task.truth(train.label.iloc[rows], labels), task.truth(index.label.iloc[measured], labels)]
+        ),
+        groups=np.concatenate([dealt.group.to_numpy()[rows], np.full(len(taught[0]), -1)]),
+        taught=taught[1],
+    )
+
+
+def _measured(task: tasks.Task, index: pd.DataFrame, folds: Ints, fold: int | None, most: int) -> Ints:
+    """Rows of photos to measure: of the fold left out, or where it leaves none out of the validation table.
 
     Of each class as large a share; none that `yardsticks` would not count either: copies of training photos, and photos
     of other classes.
     """
-    rows, labels, train = np.flatnonzero(folds == fold), classes(index), index[index.split == "train"]
+    rows, labels, train = np.flatnonzero(folds == fold), task.taught(index), index[index.split == "train"]
     if fold is None:
-        fresh = index.label.isin(labels) & ~index.digest.isin(train.digest)
-        rows = np.flatnonzero((index.split == "validation") & fresh)
-    numbers = np.searchsorted(labels, index.label.to_numpy(str)[rows])
+        rows = np.flatnonzero((index.split == "validation") & ~index.digest.isin(train.digest))
+        rows = rows[task.known(task.truth(index.label.iloc[rows], labels))]
+    strata = task.strata(task.truth(index.label.iloc[rows], labels))
     chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
-    chosen = np.argsort(numbers, kind="stable")[chosen]
-    return rows[chosen], np.eye(len(labels), dtype=np.float32)[numbers[chosen]]
+    return rows[np.argsort(strata, kind="stable")[chosen]]
 
 
-def _taught(teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[Ints, Floats]:
-    """Rows of the index that the teachers have predicted, and their pseudo-labels: float32 [n, classes]."""
+def _taught(task: tasks.Task, teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[Ints, Floats]:
+    """Rows of the index that the teachers have predicted, and their pseudo-labels: float32 [n, outputs]."""
+    if not teachers:
+        return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     found = mean([Predictions.read(path) for path in teachers], index)
-    keys = pd.MultiIndex.from_frame(index[["split", "id"]])
-    powers = found.probabilities ** np.float32(sharpness)
-    return keys.get_indexer(pd.MultiIndex.from_frame(found.keys)), powers / powers.sum(1, keepdims=True)
+    rows = pd.MultiIndex.from_frame(index[["split", "id"]]).get_indexer(pd.MultiIndex.from_frame(found.keys))
+    log.info("also trains on %d photos with its teachers' pseudo-labels", len(rows))
+    return rows, np.concatenate([task.scaled(block, 1 / sharpness) for _, block in found.blocks()])
 
 
 if __name__ == "__main__":

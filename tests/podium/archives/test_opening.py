@@ -1,16 +1,13 @@
 import gzip
 import io
 import tarfile
-import tracemalloc
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import write_zip
+from conftest import memory_below, write_zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -179,16 +176,6 @@ def write_packed(path: Path, name: str, packed: bytes, size: int, method: int = 
     return path
 
 
-@contextmanager
-def memory_below(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < limit
-    finally:
-        tracemalloc.stop()
-
-
 GB, MB = 1 << 30, 1 << 20
 
 
@@ -267,6 +254,12 @@ def test_a_member_of_a_tar_that_expands_a_thousandfold_is_refused_before_it_is_r
         pytest.raises(BadInput, match=r"^a\.tar: expands to more than 2,[\d,]+ bytes, the limit for"),
     ):
         list(archive.tar_members(tmp_path / "a.tar.gz", "a.tar"))
+
+
+def test_many_members_of_a_tar_take_no_memory(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "a.tar", {f"{number}.jpg": b"" for number in range(5_000)}, "w")
+    with memory_below(MB):
+        assert sum(1 for _ in archive.tar_members(path, "a.tar")) == 5_000
 
 
 def test_many_members_of_a_tar_count_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podium import backbones
+from podium.backbones.families import BACKBONES
 from podium.step import BadInput
 
 STEMS = st.text(string.ascii_letters + string.digits + " :%é-", min_size=1, max_size=12)
@@ -17,7 +18,7 @@ READ = {"": False, ".h5": True, ".weights.h5": True, ".keras": True, ".txt": Fal
 
 @settings(deadline=None)
 @given(
-    name=st.sampled_from(sorted(backbones.FAMILIES)),
+    name=st.sampled_from(sorted(BACKBONES)),
     stem=STEMS,
     suffix=st.sampled_from(sorted(READ)),
     kind=st.sampled_from(["file", "folder", "nothing"]),
@@ -30,7 +31,7 @@ def test_weights_are_taken_where_the_network_can_read_them(name: str, stem: str,
         elif kind == "folder":
             path.mkdir()
         wrong = backbones.refusal(name, str(path))
-    family = backbones.FAMILIES[name]
+    family = BACKBONES[name]
     if family == "efficientnet_lite":
         assert wrong
     elif family == "saved_model":

@@ -11,6 +11,7 @@ from conftest import subject
 from PIL import Image
 
 from podium.backbones import build, efficientnet_lite
+from podium.backbones.families import LITE
 
 # ImageNet classes, any of which is right: cats and a lynx; an espresso or a cup.
 RIGHT = {"chelsea": {281, 282, 285, 287}, "coffee": {967, 968}}
@@ -20,11 +21,11 @@ def pixels(name: str, size: int) -> np.ndarray:
     return np.asarray(subject(name).resize((size, size), Image.Resampling.BICUBIC), np.float32)[None]
 
 
-@pytest.mark.parametrize("name", efficientnet_lite.VARIANTS)
+@pytest.mark.parametrize("name", LITE)
 def test_recognises_real_photos(name: str) -> None:
     network = build(name, policy="float32", top=True)
     for photo, right in RIGHT.items():
-        logits = network(pixels(photo, efficientnet_lite.VARIANTS[name].size)).numpy()[0]
+        logits = network(pixels(photo, LITE[name].size)).numpy()[0]
         assert logits.argmax() in right
 
 

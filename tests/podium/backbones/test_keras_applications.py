@@ -11,6 +11,7 @@ import pytest
 
 from podium import backbones
 from podium.backbones import keras_applications
+from podium.backbones.families import KERAS
 from podium.step import BadInput
 
 # Those that are always compared; the others are slow.
@@ -42,7 +43,7 @@ def photos(side: int = SIDE, count: int = 2) -> np.ndarray:
 
 def reference(name: str, side: int, **options: object) -> keras.Model:
     """Keras's network with weights that leave no part of it without effect."""
-    made = getattr(keras.applications, keras_applications.NETWORKS[name].function)
+    made = getattr(keras.applications, KERAS[name].function)
     network = made(weights=None, input_shape=(side, side, 3), **({"include_top": False, "pooling": "avg"} | options))
     drawn = np.random.default_rng(1)
     for layer in network.layers:
@@ -59,8 +60,7 @@ def preprocessed(name: str, pixels: np.ndarray) -> np.ndarray:
 
 
 def test_the_menu_is_what_is_built() -> None:
-    assert set(keras_applications.NETWORKS) == set(backbones.KERAS)
-    functions = [network.function for network in keras_applications.NETWORKS.values()]
+    functions = [network.function for network in KERAS.values()]
     assert len(set(functions)) == len(functions)
     assert all(callable(getattr(keras.applications, function)) for function in functions)
 
@@ -70,7 +70,7 @@ def test_the_menu_is_what_is_built() -> None:
 )
 def test_it_answers_as_keras_s_network_does(name: str, tmp_path: Path) -> None:
     """With a file's weights, its own preprocessing, and batch norm folded away."""
-    own = keras_applications.NETWORKS[name]
+    own = KERAS[name]
     side = SIDE if own.least else own.size
     expected = reference(name, side)
     expected.save(path := tmp_path / "weights.h5")
@@ -86,7 +86,7 @@ def test_it_answers_as_keras_s_network_does(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_its_preprocessing_is_preprocess_input(name: str) -> None:
     inputs = keras.Input((None, None, 3))
-    scaled = keras_applications._scaled(inputs, keras_applications.NETWORKS[name].scaling)
+    scaled = keras_applications._scaled(inputs, KERAS[name].scaling)
     found = keras.Model(inputs, keras.ops.add(scaled, 0))(photos()).numpy()
     np.testing.assert_allclose(found, preprocessed(name, photos()), atol=1e-4)
 

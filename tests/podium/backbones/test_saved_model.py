@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from conftest import CLASSIFICATION, TASK
 from PIL import Image
 
 from classify import classify
@@ -23,8 +24,9 @@ from podium import backbones
 from podium.models.reading import load
 from podium.models.writing import for_any_size, save
 from podium.photos import pixels
+from podium.predictions.stored import Predictions
 from podium.step import BadInput
-from podium.tables import Predictions, write_csv
+from podium.tables import write_csv
 from predict import predict
 
 SIDE = 24
@@ -80,7 +82,7 @@ def test_a_model_on_it_keeps_the_weights_that_it_was_saved_with(tmp_path: Path) 
     _, folder = exported(tmp_path)
     model = for_any_size(built(folder, sides=[SIDE]), SIDE, "crop")
     model.set_weights([each + 1 for each in model.get_weights()])
-    save(model, ["cat"], tmp_path / "model.keras")
+    save(model, TASK, ["cat"], tmp_path / "model.keras")
     np.testing.assert_allclose(load(tmp_path / "model.keras", folder)(PHOTOS), model(PHOTOS), rtol=1e-5)
     # The graph may have moved: what is named counts, not what the file says.
     (tmp_path / "hub").rename(tmp_path / "moved")
@@ -165,7 +167,7 @@ def hostile(tmp_path: Path) -> Path:
     joined = keras.layers.Concatenate()([frozen.output, keras.layers.GlobalAveragePooling2D()(spatial)])
     head = keras.layers.Dense(2, activation="softmax", name="head")(joined)
     model = for_any_size(keras.Model(frozen.input, head), SIDE, "crop")
-    save(model, ["cat", "cup"], tmp_path / "model.keras", size=SIDE, fit="crop", range=None)
+    save(model, TASK, ["cat", "cup"], tmp_path / "model.keras", size=SIDE, fit="crop", range=None)
     pixels.write(tmp_path / "test-0.npy", PHOTOS.shape, PHOTOS)
     Image.fromarray(PHOTOS[0]).save(tmp_path / "photo.png")
     index = pd.DataFrame({"id": list("abcd"), "label": ["cat", "cup", "", ""], "split": ["train"] * 2 + ["test"] * 2})
@@ -176,10 +178,17 @@ def hostile(tmp_path: Path) -> Path:
 
 
 def predicted(folder: Path, saved_model: str | None, network: str = "finetune") -> np.ndarray:
-    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.csv", "one_view.csv")]
-    settings = {"network": network, "fold": None, "splits": ["test"], "views": ["plain"], "saved_model": saved_model}
+    files = [folder / name for name in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy")]
+    settings = {
+        "task": CLASSIFICATION,
+        "network": network,
+        "fold": None,
+        "splits": ["test"],
+        "views": ["plain"],
+        "saved_model": saved_model,
+    }
     predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
-    return Predictions.read(files[2]).probabilities
+    return Predictions.read(files[2])[:]
 
 
 def exports(folder: Path, saved_model: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import SUBJECTS, UNVARIED, photo
+from conftest import SUBJECTS, UNVARIED, dataset, photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +30,8 @@ def cuts(part: Path, sizes: tuple[int, ...] = (32,), **strengths: Any) -> Augmen
     """Crops of the photos; each target is a class of its own."""
     given = UNVARIED | {"area": [0.3, 1.0], "aspect": 4 / 3, "flip": True} | strengths
     targets = np.eye(COUNT, dtype=np.float32)
-    return Augmentation(pixels.Pixels([part]), ROWS, targets, list(sizes), EPOCHS, Strengths(**given))
+    data = dataset([part], ROWS, targets, ROWS)
+    return Augmentation(pixels.Pixels([part]), data, list(sizes), EPOCHS, Strengths(**given))
 
 
 def shown(part: Path, seed: int = 0, batch: int = 8, **options: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, SUBJECTS, UNVARIED, photo
+from conftest import ROOT, SUBJECTS, TASK, UNVARIED, dataset, joined, photo
 
 from podium import backbones
 from podium.models.writing import save
@@ -38,7 +38,7 @@ def part(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fitted(part: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[keras.Model, Path]:
     """A fit in float32, and the folder where it keeps what a killed one would go on from."""
     folder = tmp_path_factory.mktemp("resume")
-    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=folder, **OPTIONS)
+    model, _ = finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=folder, **OPTIONS)
     return model, folder
 
 
@@ -61,7 +61,7 @@ def test_the_first_convolutions_stay_bit_for_bit_and_all_others_change(
     if precision == "bfloat16":
         frozen = 40
         options = OPTIONS | {"precision": precision, "frozen": frozen / 49}
-        model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
+        model, _ = finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
     before, after = with_weights(backbones.build("efficientnet_lite0", policy="float32")), with_weights(model)
     assert list(after) == [*before, "probabilities"]
     for number, (name, weights) in enumerate(before.items()):
@@ -97,7 +97,7 @@ def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
 ) -> None:
     """Batch norms that could not be folded; depthwise layers that have a faster gradient, and some that have none."""
     options = OPTIONS | {"backbone": backbone, "weights": "none", "frozen": 0.01, "precision": precision}
-    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
+    model, _ = finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
     plain = backbones.build(backbone, "none", policy="float32", sides=[SIZE, 32])
     norms = [layer.name for layer in plain.layers if isinstance(layer, keras.layers.BatchNormalization)]
     before, after = with_weights(plain), with_weights(model)
@@ -106,8 +106,8 @@ def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
     for number, (name, weights) in enumerate(before.items()):
         same = [np.array_equal(a, b) for a, b in zip(weights, after[name], strict=True)]
         assert all(same) == (number < 1 or name in norms), name
-    save(model, list("abcd"), tmp_path / "model.keras")
-    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    found = joined(finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"]))
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-4)
 
 
@@ -116,12 +116,12 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs))
     keras.Model(inputs, features).export(tmp_path / "hub", verbose=False)
     options = OPTIONS | {"backbone": "saved_model", "weights": str(tmp_path / "hub"), "frozen": 0.3}
-    model, _ = finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path / "resume", **options)
+    model, _ = finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path / "resume", **options)
     before = backbones.build("saved_model", str(tmp_path / "hub"), policy="float32").get_weights()
     assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
-    save(model, list("abcd"), tmp_path / "model.keras")
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
     stored = pixels.Pixels([part])[ROWS]
-    found = finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub"))
+    found = joined(finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub")))
     np.testing.assert_allclose(found, model(stored), atol=1e-4)
 
 
@@ -168,7 +168,7 @@ def test_what_leaves_only_the_head_to_train_is_refused_in_one_line(
         keras.Model(inputs, keras.layers.Conv2D(4, 3)(inputs)).export(tmp_path / "hub", verbose=False)
         options |= {"backbone": "saved_model", "weights": str(tmp_path / "hub")}
     with pytest.raises(BadInput) as refused:
-        finetune.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path / "resume", **options)
+        finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path / "resume", **options)
     assert str(refused.value).startswith(f"finetune.frozen: {message}")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "resume").exists()

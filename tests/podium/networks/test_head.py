@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_embeddings
+from conftest import TASK, dataset, joined, write_embeddings
 from sklearn.linear_model import LogisticRegression
 
 from podium.models.writing import save
@@ -45,9 +45,9 @@ def test_saved_head_gives_scikit_learns_probabilities(
     monkeypatch.setattr(head, "LEAST", 1)
     part, truth = embeddings
     rows = np.arange(48)
-    model, history = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"])
+    model, history = head.fit(dataset([part], rows, np.eye(4)[truth[rows]], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], np.arange(48, 60), ["plain"]))
 
     stored = np.load(part)
     features = np.stack([stored["plain"], stored["flip"]])[:, rows]
@@ -63,8 +63,8 @@ def test_the_head_is_found_beside_dense_layers_of_the_backbone(tmp_path: Path) -
     features = np.random.default_rng(0).normal(size=(8, 768)).astype(np.float32)
     part = write_embeddings(tmp_path / "part.npy", plain=features)
     rows, options = np.arange(8), {"backbone": "convnext_tiny", "weights": "none", "views": ["plain"]}
-    model, _ = head.fit([part], rows, np.eye(2)[rows % 2], rows, **(OPTIONS | options))
-    save(model, list("ab"), tmp_path / "model.keras")
+    model, _ = head.fit(dataset([part], rows, np.eye(2)[rows % 2], rows), **(OPTIONS | options))
+    save(model, TASK, list("ab"), tmp_path / "model.keras")
     for found, saved in zip(head._weights(tmp_path / "model.keras"), model.get_weights()[-2:], strict=True):
         np.testing.assert_array_equal(found, saved)
 
@@ -72,10 +72,10 @@ def test_the_head_is_found_beside_dense_layers_of_the_backbone(tmp_path: Path) -
 def test_views_are_averaged(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.arange(60)
-    model, _ = head.fit([part], rows, np.eye(4)[truth], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
+    model, _ = head.fit(dataset([part], rows, np.eye(4)[truth], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
     both, *each = (
-        head.predict(tmp_path / "model.keras", [part], rows, views)
+        joined(head.predict(tmp_path / "model.keras", [part], rows, views))
         for views in (["plain", "flip"], ["plain"], ["flip"])
     )
     np.testing.assert_allclose(both, np.mean(each, axis=0), atol=1e-6)
@@ -86,9 +86,9 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 ) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth != 2)
-    model, _ = head.fit([part], rows, np.eye(4)[truth[rows]], rows, **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"])
+    model, _ = head.fit(dataset([part], rows, np.eye(4)[truth[rows]], rows), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], np.arange(60), ["plain"]))
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
     assert found[:, 2].max() < 1e-3
 
@@ -96,9 +96,9 @@ def test_a_class_without_training_photos_is_improbable_and_nothing_breaks(
 def test_two_classes_are_those_of_scikit_learns_one_logit(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     part, truth = embeddings
     rows = np.flatnonzero(truth < 2)
-    model, _ = head.fit([part], rows, np.eye(2)[truth[rows]], rows, **(OPTIONS | {"penalties": [100.0]}))
-    save(model, list("ab"), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], rows, ["plain"])
+    model, _ = head.fit(dataset([part], rows, np.eye(2)[truth[rows]], rows), **(OPTIONS | {"penalties": [100.0]}))
+    save(model, TASK, list("ab"), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], rows, ["plain"]))
     assert (found.argmax(1) == truth[rows]).mean() > 0.95
     features = np.concatenate([np.load(part)[view][rows] for view in ("plain", "flip")])
     features = (features - features.mean(0)) / (features.std(0) + 1e-3)
@@ -109,7 +109,7 @@ def test_two_classes_are_those_of_scikit_learns_one_logit(embeddings: tuple[Path
 def test_one_photo_of_each_class_is_enough_to_fit(embeddings: tuple[Path, np.ndarray]) -> None:
     """No photo can be spared to choose a penalty; the strongest is used."""
     part, truth = embeddings
-    _, history = head.fit([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4), **OPTIONS)
+    _, history = head.fit(dataset([part], np.arange(4), np.eye(4)[truth[:4]], np.arange(4)), **OPTIONS)
     assert history.inner_log_loss.isna().all()
 
 
@@ -138,16 +138,16 @@ def test_predictions_come_in_blocks(
     embeddings: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     part, truth = embeddings
-    model, _ = head.fit([part], np.arange(60), np.eye(4)[truth], np.arange(60), **OPTIONS)
-    save(model, list("abcd"), tmp_path / "model.keras")
+    model, _ = head.fit(dataset([part], np.arange(60), np.eye(4)[truth], np.arange(60)), **OPTIONS)
+    save(model, TASK, list("abcd"), tmp_path / "model.keras")
     arguments = (tmp_path / "model.keras", [part], np.arange(59, -1, -1), ["plain", "flip"])
-    whole = head.predict(*arguments)
+    whole = joined(head.predict(*arguments))
     monkeypatch.setattr(head, "BLOCK", 40_000)
     monkeypatch.setattr(head, "LEAST", 1)
-    blocks = [*head.predicted(*arguments)]
+    blocks = [*head.predict(*arguments)]
     assert max(map(len, blocks)) < 20
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)
-    assert head.predict(*arguments[:2], np.arange(0), ["plain"]).shape == (0, 4)
+    assert joined(head.predict(*arguments[:2], np.arange(0), ["plain"])).shape == (0, 4)
 
 
 def test_the_choice_of_the_penalty_charges_sure_mistakes_in_full() -> None:
@@ -157,7 +157,8 @@ def test_the_choice_of_the_penalty_charges_sure_mistakes_in_full() -> None:
     inner = np.random.default_rng(0).permutation(groups)[:15]
     truth[inner], features[inner] = 1 - truth[inner], 4 * features[inner]
     order = np.argsort(np.isin(groups, inner), kind="stable")
-    tried = head._try_penalties(features[order], truth[order], 15, [3.0, 0.3, 1e-3])
+    data = dataset([], groups, np.eye(2)[truth], groups)
+    tried = head._try_penalties(data, order, features[order], 15, [3.0, 0.3, 1e-3])
     assert tried.inner_log_loss.is_monotonic_increasing
     assert tried.inner_log_loss.iloc[1] > 16
     assert tried.inner_log_loss.iloc[2] == pytest.approx(15 * np.log(10), rel=0.3)

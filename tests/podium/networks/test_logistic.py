@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from conftest import TASK
 from sklearn.linear_model import LogisticRegression
 
 from podium.networks import logistic
-from podium.networks.head import cross_entropy, one_hot, softmax
+from podium.tasks import task
 
 Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 
@@ -36,8 +36,8 @@ def test_it_goes_the_way_of_scikit_learn_and_stops_where_it_does(penalty: float,
     features, truth = clusters(400, 12, 200)
     reference = LogisticRegression(C=1 / penalty, tol=logistic.TOLERANCE, max_iter=logistic.ITERATIONS)
     reference.fit(features, truth)
-    every = blocks(features, one_hot(truth, 12), size)
-    kernel, bias, passes = logistic.solve(every, (200, 12), penalty, softmax, cross_entropy)
+    every = blocks(features, TASK.targets(truth, 12), size)
+    kernel, bias, passes = logistic.solve(every, (200, 12), penalty, TASK.probabilities, TASK.cross_entropy)
     assert kernel.dtype == bias.dtype == np.float32
     np.testing.assert_allclose(kernel, reference.coef_.T, atol=2e-4)
     np.testing.assert_allclose(bias, reference.intercept_, atol=2e-4)
@@ -45,15 +45,14 @@ def test_it_goes_the_way_of_scikit_learn_and_stops_where_it_does(penalty: float,
 
 
 def test_several_labels_are_as_many_regressions_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sigmoid for each label and binary cross-entropy: the other pair of functions that it is made for."""
     monkeypatch.setattr(logistic, "TOLERANCE", 1e-5)
     features, truth = clusters(400, 12, 50)
     labels = np.stack([truth % 2, truth % 3 == 0, truth < 4], axis=1).astype(np.float32)
 
-    def losses(targets: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        return (np.logaddexp(0, logits) - targets * logits).sum(1)
-
-    kernel, bias, _ = logistic.solve(blocks(features, labels, 64), (50, 3), 10.0, expit, losses)
+    several = task({"multilabel": {"separator": " "}})
+    kernel, bias, _ = logistic.solve(
+        blocks(features, labels, 64), (50, 3), 10.0, several.probabilities, several.cross_entropy
+    )
     for label in range(3):
         reference = LogisticRegression(C=0.1, tol=1e-6).fit(features, labels[:, label])
         np.testing.assert_allclose(kernel[:, label], reference.coef_[0], atol=1e-3)
@@ -63,7 +62,9 @@ def test_several_labels_are_as_many_regressions_of_one(monkeypatch: pytest.Monke
 def test_it_ends_where_rounding_hides_what_is_left_to_gain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logistic, "TOLERANCE", 0.0)
     features, truth = clusters(60, 3, 20)
-    kernel, _, passes = logistic.solve(blocks(features, one_hot(truth, 3), 60), (20, 3), 1.0, softmax, cross_entropy)
+    kernel, _, passes = logistic.solve(
+        blocks(features, TASK.targets(truth, 3), 60), (20, 3), 1.0, TASK.probabilities, TASK.cross_entropy
+    )
     exact = LogisticRegression(C=1.0, tol=1e-9, max_iter=1000).fit(features, truth)
     np.testing.assert_allclose(kernel, exact.coef_.T, atol=1e-3)
     assert passes < 500

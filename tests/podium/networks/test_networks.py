@@ -11,12 +11,11 @@ from types import ModuleType
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, SUBJECTS, UNVARIED, encoded, photo, subject
+from conftest import ROOT, SUBJECTS, TASK, UNVARIED, dataset, encoded, joined, photo, subject
 
 from podium.models.writing import calibrated, for_any_size, save
 from podium.networks import cnn, finetune, head, mlp
 from podium.photos import images, pixels, views
-from podium.predictions.temperature import scaled
 from podium.tables import write_csv
 
 SIZE = 32
@@ -68,11 +67,13 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     part = parts[network.__name__.rpartition(".")[2]]
     paths = [tmp_path / f"{number}.keras" for number in range(2)]
     for path in paths:
-        model, history = network.fit([part], ROWS, TARGETS, ROWS, seed=1, resume=path.with_suffix(""), **options)
-        save(model, list(SUBJECTS), path)
+        model, history = network.fit(
+            dataset([part], ROWS, TARGETS, ROWS), seed=1, resume=path.with_suffix(""), **options
+        )
+        save(model, TASK, list(SUBJECTS), path)
         assert len(history) >= 1
-    found = network.predict(paths[0], [part], ROWS, ["plain"])
-    np.testing.assert_array_equal(found, network.predict(paths[1], [part], ROWS, ["plain"]))
+    found = joined(network.predict(paths[0], [part], ROWS, ["plain"]))
+    np.testing.assert_array_equal(found, joined(network.predict(paths[1], [part], ROWS, ["plain"])))
     assert found.shape == (32, 4)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
@@ -88,7 +89,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     calibrated(paths[0], tmp_path / "calibrated.keras", 1.7, views=["plain"])
     command = [sys.executable, "-c", RELOAD, tmp_path / "calibrated.keras", tmp_path / "in.npy", tmp_path / "out.npy"]
     subprocess.run(command, check=True, cwd=ROOT.parent)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), scaled(model(stored).numpy(), 1.7), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), TASK.scaled(model(stored).numpy(), 1.7), atol=1e-5)
     assert np.abs(np.load(tmp_path / "out.npy") - model(stored).numpy()).max() > 1e-3
 
     metadata = [json.loads(zipfile.ZipFile(path).read("metadata.json")) for path in (paths[0], command[3])]
@@ -101,9 +102,9 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
 
     part, options = tmp_path / "embeddings.npy", HEAD | {"precision": "bfloat16"}
     embed(parts["cnn"], parts["cnn"].with_name("index.csv"), part, precision="bfloat16", **EMBED)
-    model, _ = head.fit([part], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
-    save(model, list(SUBJECTS), tmp_path / "model.keras")
-    found = head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"])
+    model, _ = head.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
+    save(model, TASK, list(SUBJECTS), tmp_path / "model.keras")
+    found = joined(head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"]))
     # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
     stored = pixels.Pixels([parts["cnn"]])[ROWS]
     np.testing.assert_allclose(model.predict(stored, verbose=0), found, atol=1e-4)
@@ -129,14 +130,15 @@ FIT = """
 import sys, numpy
 from pathlib import Path
 from types import ModuleType
+from conftest import TASK, dataset
 from podium.models.writing import save
 from podium.networks import cnn, finetune, mlp
 seed, part, folder = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 rows, one_hot = numpy.arange(32), numpy.eye(4, dtype=numpy.float32)
 for name, options in OPTIONS.items():
     fit = {"cnn": cnn, "finetune": finetune, "mlp": mlp}[name].fit
-    model, _ = fit([part], rows, one_hot[rows % 4], rows, seed=seed, resume=folder / name, **options)
-    save(model, list("abcd"), folder / f"{name}.keras")
+    model, _ = fit(dataset([part], rows, one_hot[rows % 4], rows), seed=seed, resume=folder / name, **options)
+    save(model, TASK, list("abcd"), folder / f"{name}.keras")
 """
 
 
@@ -147,7 +149,9 @@ def test_the_same_seed_writes_the_same_bytes_in_new_processes(parts: dict[str, P
     for folder, seed in zip(folders, (3, 3, 4), strict=True):
         folder.mkdir()
         command = [sys.executable, "-c", FIT.replace("OPTIONS", repr(options)), str(seed), parts["cnn"], folder]
-        subprocess.run(command, check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")})
+        subprocess.run(
+            command, check=True, env=os.environ | {"PYTHONPATH": f"{ROOT / 'workflow/scripts'}:{ROOT / 'tests'}"}
+        )
     for name in options:
         first, second, other = ((folder / f"{name}.keras").read_bytes() for folder in folders)
         assert first == second, name
@@ -159,12 +163,14 @@ def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
     network: ModuleType, options: dict[str, object], parts: dict[str, Path], tmp_path: Path
 ) -> None:
     options = options | {"epochs": 30}
-    model, history = network.fit([parts["cnn"]], ROWS, TARGETS, ROWS, seed=0, resume=tmp_path, **options)
+    model, history = network.fit(dataset([parts["cnn"]], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
-    save(model, list(SUBJECTS), tmp_path / "model.keras")
-    found = {view: network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view]) for view in views.FIXED}
+    save(model, TASK, list(SUBJECTS), tmp_path / "model.keras")
+    found = {
+        view: joined(network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view])) for view in views.FIXED
+    }
     np.testing.assert_allclose(
-        network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, list(views.FIXED)),
+        joined(network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, list(views.FIXED))),
         np.mean(list(found.values()), axis=0),
         atol=1e-6,
     )

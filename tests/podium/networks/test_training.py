@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from conftest import ROOT, SUBJECTS, UNVARIED, photo
+from conftest import PATHS, SUBJECTS, UNVARIED, dataset, photo
 
 from podium.networks import cnn, finetune, training
 from podium.photos import images, pixels
@@ -39,8 +39,8 @@ FIT = """
 import json, os, signal, sys
 from pathlib import Path
 import numpy as np
-from podium.networks import training
-from podium.networks import cnn, finetune
+from conftest import dataset
+from podium.networks import cnn, finetune, training
 
 network, options, part, resume, kill, out = json.loads(sys.argv[1])
 keep = training._Backup.on_epoch_end
@@ -56,8 +56,8 @@ training._Backup.on_epoch_end = killed
 rows, one_hot = np.arange(19), np.eye(4, dtype=np.float32)
 fit = {"cnn": cnn, "finetune": finetune}[network].fit
 left_out = (19 + np.arange(9), one_hot[np.arange(9) % 4])
-options |= {"seed": 3, "resume": Path(resume), "left_out": left_out}
-model, history = fit([Path(part)], rows, one_hot[rows % 4], rows, **options)
+options |= {"seed": 3, "resume": Path(resume)}
+model, history = fit(dataset([Path(part)], rows, one_hot[rows % 4], rows, left_out), **options)
 np.savez(out, *model.get_weights())
 history.to_csv(f"{out}.csv", index=False)
 """
@@ -80,8 +80,8 @@ def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part:
     left_out = (COUNT + np.arange(LEFT_OUT), ONE_HOT[np.arange(LEFT_OUT) % 4])
     fits = {}
     for name, measured in (("whole", left_out), ("alone", None)):
-        given = options | {"resume": tmp_path / name, "left_out": measured}
-        fits[name] = fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, **given)
+        given = options | {"resume": tmp_path / name}
+        fits[name] = fit(dataset([part], rows, ONE_HOT[rows % 4], rows, measured), seed=3, **given)
     (model, history), (alone, unmeasured) = fits["whole"], fits["alone"]
     assert list(history.epoch) == [1, 2, 3, 4, 5]
     assert np.isfinite(history[["val_loss", "val_accuracy"]]).all(axis=None)
@@ -94,7 +94,7 @@ def test_a_fit_that_is_killed_ends_where_it_would_have_ended(network: str, part:
     for kill in [*KILLS[network], None]:
         given = json.dumps([network, options, str(part), str(tmp_path / "resume"), kill, str(out)])
         command = [sys.executable, "-c", FIT, given]
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+        environment = os.environ | {"PYTHONPATH": PATHS}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == (-signal.SIGKILL if kill else 0), done.stderr
         assert out.exists() == (not kill)
@@ -111,7 +111,9 @@ def test_a_step_that_float16_skipped_is_not_repeated(
     scaled = keras.optimizers.LossScaleOptimizer
     monkeypatch.setattr(keras.optimizers, "LossScaleOptimizer", lambda inner: scaled(inner, initial_scale=2.0**18))
     rows, options = np.arange(COUNT), OPTIONS["cnn"] | {"precision": "float16", "epochs": 3, "dropout": 0.0}
-    fits = [cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path, **options) for _ in range(2)]
+    fits = [
+        cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], rows), seed=0, resume=tmp_path, **options) for _ in range(2)
+    ]
     (first, before), (second, after) = fits
     pd.testing.assert_frame_equal(after, before)
     for a, b in zip(first.get_weights(), second.get_weights(), strict=True):
@@ -127,6 +129,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from podium import device
+from conftest import dataset
 from podium.networks import finetune
 
 device.strategy = lambda gpus: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
@@ -134,7 +137,8 @@ finetune.CLIP = None
 options, part, resume, out = json.loads(sys.argv[1])
 rows, one_hot = np.arange(16), np.eye(4, dtype=np.float32)
 for number in range(2):  # the second one finds nothing left to do
-    model, history = finetune.fit([Path(part)], rows, one_hot[rows % 4], rows, seed=3, resume=Path(resume), **options)
+    data = dataset([Path(part)], rows, one_hot[rows % 4], rows)
+    model, history = finetune.fit(data, seed=3, resume=Path(resume), **options)
     np.savez(f"{out}{number}.npz", *model.get_weights())
     history.to_csv(f"{out}{number}.csv", index=False)
 """
@@ -145,13 +149,15 @@ def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: 
     options = OPTIONS["finetune"] | {"epochs": 2, "frozen": 0.8, "dropout": 0.0}
     options["augment"] = AUGMENT | {"mixup": 0.0, "cutmix": 0.0}
     given = json.dumps([options, str(part), str(tmp_path / "two"), str(tmp_path / "fit")])
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    environment = os.environ | {"PYTHONPATH": PATHS}
     command = [sys.executable, "-c", TWO_DEVICES, given]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     monkeypatch.setattr(finetune, "CLIP", None)
     rows = np.arange(16)
-    _, history = finetune.fit([part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / "one", **options)
+    _, history = finetune.fit(
+        dataset([part], rows, ONE_HOT[rows % 4], rows), seed=3, resume=tmp_path / "one", **options
+    )
     first, second = (pd.read_csv(tmp_path / f"fit{number}.csv") for number in range(2))
     np.testing.assert_allclose(first.loss, history.loss, rtol=1e-3)
     pd.testing.assert_frame_equal(second, first)
@@ -211,28 +217,30 @@ def test_a_step_depends_on_the_seed_the_epoch_and_its_number_alone() -> None:
 @pytest.mark.parametrize("count", [5, 19])
 def test_few_photos_are_fitted_too(count: int, part: Path, tmp_path: Path) -> None:
     rows, options = np.arange(count), OPTIONS["cnn"] | {"epochs": 2}
-    model, history = cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path, **options)
+    model, history = cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], rows), seed=0, resume=tmp_path, **options)
     assert list(history.epoch) == [1, 2]
     assert np.isfinite(history.loss).all()
     assert model(pixels.Pixels([part])[rows]).shape == (count, 4)
 
 
-def test_held_out_photos_are_a_tenth_of_whole_groups_and_none_that_teachers_label() -> None:
+def test_photos_that_decide_when_to_stop_are_a_tenth_of_whole_groups_and_none_that_teachers_label() -> None:
     groups = np.concatenate([np.arange(400) // 2, np.full(50, -1)])
     labels = np.arange(450) % 4
-    held = training._held_out(labels, groups, seed=3)
+    held = training._stopping(labels, groups, seed=3)
     assert held.sum() == 40
     assert not held[400:].any()
     assert not set(groups[held]) & set(groups[~held])
-    assert (held != training._held_out(labels, groups, seed=4)).any()
+    assert (held != training._stopping(labels, groups, seed=4)).any()
     one = np.zeros(3, int)
-    assert training._held_out(one, np.array([0, 1, 1]), seed=0).any()
-    assert not training._held_out(one, np.array([0, 0, -1]), seed=0).any()  # nothing to spare
-    assert not training._held_out(np.arange(30), np.arange(30), seed=0).any()  # the only photos of their classes
+    assert training._stopping(one, np.array([0, 1, 1]), seed=0).any()
+    assert not training._stopping(one, np.array([0, 0, -1]), seed=0).any()  # nothing to spare
+    assert not training._stopping(np.arange(30), np.arange(30), seed=0).any()  # the only photos of their classes
 
 
 @pytest.mark.parametrize(("devices", "sizes"), [(1, [16, 16, 7]), (2, [16, 16, 8]), (3, [15, 15, 9])])
-def test_held_out_photos_are_shown_as_they_are_and_as_many_on_each_device(devices: int, sizes: list[int]) -> None:
+def test_photos_that_are_not_trained_on_are_shown_as_they_are_and_as_many_on_each_device(
+    devices: int, sizes: list[int]
+) -> None:
     some = np.arange(5, 44)
     shown = list(training._unvaried(FEED, some, 16, devices).as_numpy_iterator())
     assert [len(photos) for photos, _ in shown] == sizes
@@ -243,7 +251,7 @@ def test_held_out_photos_are_shown_as_they_are_and_as_many_on_each_device(device
 
 def test_where_no_photo_can_be_spared_a_fit_runs_through(part: Path, tmp_path: Path) -> None:
     rows, options = np.arange(8), OPTIONS["cnn"] | {"epochs": 4, "patience": 2}
-    _, history = cnn.fit([part], rows, ONE_HOT[rows % 4], np.zeros(8, int), seed=0, resume=tmp_path, **options)
+    _, history = cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], np.zeros(8, int)), seed=0, resume=tmp_path, **options)
     assert list(history) == ["epoch", "loss", "accuracy"]
     assert len(history) == 4
 
@@ -266,8 +274,10 @@ def test_each_epoch_is_one_line_and_a_long_one_says_how_far_it_is(
 ) -> None:
     caplog.set_level(logging.INFO, "podium")
     rows, left_out = np.arange(COUNT), (COUNT + np.arange(LEFT_OUT), ONE_HOT[np.arange(LEFT_OUT) % 4])
-    options = OPTIONS["cnn"] | {"epochs": 3, "left_out": left_out}
-    _, history = cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path / "a", **options)
+    options = OPTIONS["cnn"] | {"epochs": 3}
+    _, history = cnn.fit(
+        dataset([part], rows, ONE_HOT[rows % 4], rows, left_out), seed=0, resume=tmp_path / "a", **options
+    )
     told = [message for message in caplog.messages if message.startswith("epoch ")]
     for row, message in zip(history.itertuples(), told, strict=True):
         ours, theirs = (row.loss, row.accuracy), (row.val_loss, row.val_accuracy)
@@ -278,10 +288,10 @@ def test_each_epoch_is_one_line_and_a_long_one_says_how_far_it_is(
     caplog.clear()
     monkeypatch.setattr(training, "SECONDS_BETWEEN_LINES", 0.0)
     early = OPTIONS["cnn"] | {"epochs": 2, "patience": 1}
-    cnn.fit([part], rows, ONE_HOT[rows % 4], rows, seed=0, resume=tmp_path / "b", **early)
+    cnn.fit(dataset([part], rows, ONE_HOT[rows % 4], rows), seed=0, resume=tmp_path / "b", **early)
     told = [message for message in caplog.messages if message.startswith("epoch ")]
     assert told[:2] == ["epoch 1 of 2: 8 of 16 photos", "epoch 1 of 2: 16 of 16 photos"]
-    assert "; held out: loss " in told[2]
+    assert "; early stopping: loss " in told[2]
     assert ", at most " in told[2]
 
 
@@ -305,6 +315,7 @@ def test_time_is_said_as_exactly_as_it_is_known(seconds: float, said: str) -> No
 def test_a_fit_stops_early_at_its_best_weights_also_where_it_was_killed(kill: int, part: Path, tmp_path: Path) -> None:
     """So high a learning rate spoils a net that was better before; each epoch's state is looked at from outside."""
     rows = np.arange(COUNT)
+    data = dataset([part], rows, ONE_HOT[rows % 4], rows)
     options = OPTIONS["cnn"] | {"epochs": 40, "patience": 3, "learning_rate": 0.05, "dropout": 0.0}
     fits = {}
     for name in ("whole", "killed"):
@@ -313,9 +324,7 @@ def test_a_fit_stops_early_at_its_best_weights_also_where_it_was_killed(kill: in
             patch.setattr(training._Backup, "on_epoch_end", watched(states, kill if name == "killed" else None))
             for _ in range(3):  # the last time, nothing is left to do
                 with contextlib.suppress(KeyboardInterrupt):
-                    fits[name] = cnn.fit(
-                        [part], rows, ONE_HOT[rows % 4], rows, seed=3, resume=tmp_path / name, **options
-                    )
+                    fits[name] = cnn.fit(data, seed=3, resume=tmp_path / name, **options)
         best = int(fits[name][1].val_loss.argmin())
         assert len(states) == len(fits[name][1]) == best + 1 + options["patience"] < options["epochs"]
         for ours, theirs in zip(states[best], fits[name][0].get_weights(), strict=True):

@@ -1,14 +1,15 @@
 """What the config means: which setting wins, and what is refused before any work."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from conftest import PLANNED, ROOT, TABLES, job, pets, plan
+from conftest import PLANNED, TABLES, job, pets, plan
 
-from podium.plan.config import LAYOUTS
+from podium.plan.fingerprint import fingerprint
 from podium.plan.plan import Plan
 from podium.plan.settings import ConfigError
 
@@ -267,13 +268,6 @@ def test_a_wrong_layout_is_refused_in_one_line(project: Path, facts: dict[str, A
     assert str(refused.value) == f"podium: config/competitions/pets.yaml: {message}"
 
 
-def test_every_layout_is_a_file_and_can_be_chosen() -> None:
-    files = {path.stem for path in (ROOT / "workflow/scripts/podium/archives/layouts").glob("*.py")}
-    assert files == {"__init__", *LAYOUTS}
-    schema = yaml.safe_load((ROOT / "workflow/schemas/competition.yaml").read_text())
-    assert [each["required"] for each in schema["oneOf"]] == [[name] for name in LAYOUTS]
-
-
 def test_the_command_line_wins_over_the_competition_which_wins_over_the_config(project: Path) -> None:
     pets(project, archive="pets.zip", run=["cnn"], defaults={"folds": 3})
     models = [f"cnn/seed0-fold{fold}/model.keras" for fold in range(3)]
@@ -362,3 +356,36 @@ def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
             ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition does not use (t|a)"
         ):
             plan(**some)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (
+            {"metric": "samples_f1"},
+            "metric: the task classification has no 'samples_f1' (there are: accuracy,",
+        ),
+        ({"task": "multilabel", "metric": "accuracy"}, "metric: the task multilabel has no 'accuracy'"),
+        ({"multilabel": {"separator": ";"}}, "multilabel: has no effect without `task: multilabel`"),
+        ({"submission": {"separator": ";"}}, "submission.separator: has no effect without `form: top`"),
+        (
+            {"task": "multilabel", "submission": {"form": "probabilities", "separator": ";"}},
+            "submission.separator: has no effect without `form: labels or top`",
+        ),
+    ],
+)
+def test_what_does_not_fit_the_task_is_refused(project: Path, facts: dict[str, Any], message: str) -> None:
+    pets(project, archive="pets.zip", **facts)
+    with pytest.raises(ConfigError, match=re.escape(f"podium: config/competitions/pets.yaml: {message}")):
+        plan()
+
+
+def test_a_task_has_its_settings_its_first_metric_and_its_code(project: Path) -> None:
+    assert plan().settings("split", job(folds="5"))["task"] == {"classification": {}}
+    assert plan().config.facts("pets")["metric"] == "accuracy"
+    pets(project, archive="pets.zip", task="multilabel")
+    several = plan()
+    assert several.settings("split", job(folds="5"))["task"] == {"multilabel": {"separator": " "}}
+    assert several.config.facts("pets")["metric"] == "macro_auc"
+    assert several.settings("leaderboard", job())["metric"] == "macro_auc"
+    assert several.code("split", job(folds="5")) == fingerprint("split", ("podium.tasks.multilabel",))

@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_named_with_its_place(key: str, value: Any, message: 
         ({"sha256": "abc"}, "sha256: 'abc' does not match"),
         ({"folders": {"path": "", "holdout": 0.2, "seed": 0}}, "give either tables or folders"),
         ({"tables": {"train": COMPETITION["tables"]["train"]}}, "tables: test is missing"),
-        ({"metric": "f1"}, "metric: 'f1' is not one of"),
+        ({"task": "regression"}, "task: 'regression' is not one of ['classification', "),
         ({"experiments": {}}, "unknown key 'experiments'"),
         ({"defaults": {"folds": 101}}, "defaults.folds: 101 is greater than the maximum of 100"),
         ({"archive": 3}, "archive: 3 is not of type string or object or null"),
@@ -177,7 +177,7 @@ def test_an_experiment_lacks_nothing(key: str) -> None:
 
 def test_a_competition_may_leave_out_what_has_a_default() -> None:
     found = merge(defaults("competition"), {"tables": COMPETITION["tables"]})
-    assert (found["metric"], found["submission"]["sample"], found["sha256"]) == ("accuracy", None, None)
+    assert (found["metric"], found["submission"]["sample"], found["sha256"]) == (None, None, None)
     assert found["tables"] == COMPETITION["tables"]
 
 

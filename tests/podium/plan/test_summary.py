@@ -7,12 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import TABLES, job, pets, plan
+from conftest import TABLES, TASK, job, pets, plan
 
 from podium.plan.plan import Plan
 from podium.plan.summary import Once, changes, failures, last_words, results
 from podium.predictions import history
-from podium.predictions.scores import METRICS
 
 pytestmark = pytest.mark.usefixtures("project")
 SUBMISSIONS = {name: f"results/pets/{name}/submission.csv" for name in ("linear", "cnn", "record")}
@@ -21,7 +20,7 @@ SUBMISSIONS = {name: f"results/pets/{name}/submission.csv" for name in ("linear"
 def scored(one: Plan, name: str, **yardsticks: float) -> None:
     """Leaves what an experiment of today's settings was scored with."""
     figures = {
-        yardstick: {"photos": 10, **{key: {"value": at, "low": at - 0.1, "high": at + 0.1} for key in METRICS}}
+        yardstick: {"photos": 10, **{key: {"value": at, "low": at - 0.1, "high": at + 0.1} for key in TASK.metrics}}
         for yardstick, at in yardsticks.items()
     }
     path = Path(f"results/pets/{name}/scored.jsonl")
@@ -172,7 +171,7 @@ def test_a_dry_run_says_what_changed_of_the_competition_and_of_code(project: Pat
     jobs.append(("download", {}, {"settings": {}, "code": "c", "state": "new"}, [{}, "c", "old"]))
     _, *lines = changes(after, dry_run(*jobs)).splitlines()
     assert sorted(lines) == [
-        "    archive: other files in the folder",
+        "    archive: another content",
         "    code of ask, index changed",
         "    index.strict: true -> false",
         "    metric: accuracy -> log_loss",

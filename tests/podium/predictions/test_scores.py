@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TASK
 from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from podium.predictions import scores
-from podium.predictions.scores import class_scores, log_losses, score
-from podium.tables import Predictions
+from podium.predictions.scores import score
+from podium.predictions.stored import Predictions
+from podium.tasks import classification
+from podium.tasks.measures import charged
 
 Ints, Floats = NDArray[np.int64], NDArray[np.float32]
 
@@ -31,7 +34,11 @@ def made(seed: int, photos: int, count: int, unknown: int = 0) -> tuple[Ints, Fl
 
 def scored(truth: Ints, probabilities: Floats, seed: int = 0) -> dict[str, Any]:
     """The figures of photos that have nothing to do with each other."""
-    return score(truth, probabilities, np.arange(len(truth)), seed)
+    return score(TASK, TASK.evidence(truth, probabilities, {}), np.arange(len(truth)), seed)
+
+
+def log_losses(truth: Ints, probabilities: Floats) -> NDArray[np.float64]:
+    return charged(TASK.given(truth, probabilities))
 
 
 @pytest.mark.parametrize("seed, photos, count", [(0, 200, 3), (1, 30, 20), (2, 1, 2), (3, 500, 81)])
@@ -67,18 +74,18 @@ def test_log_losses_are_those_of_decimal_arithmetic(row: list[float], data: st.D
 
 
 def test_what_a_network_said_is_charged_in_full_after_a_file(tmp_path: Path) -> None:
-    """Neither a softmax in float32 nor the nine digits of a CSV puts a floor under a probability."""
+    """Neither a softmax in float32 nor a file puts a floor under a probability."""
     logits = np.array([[0, -gap] for gap in (1, 10, 16, 20, 30, 34, 60, 87)], np.float32)
     powers = np.exp(logits)
     keys = pd.DataFrame({"split": "test", "id": map(str, range(len(logits)))})
-    Predictions(keys, ["a", "b"], powers / powers.sum(1, keepdims=True)).write(tmp_path / "predictions.csv")
-    kept = Predictions.read(tmp_path / "predictions.csv").probabilities
+    Predictions(keys, powers / powers.sum(1, keepdims=True)).write(tmp_path / "predictions.npy")
+    kept = Predictions.read(tmp_path / "predictions.npy")[:]
     assert (kept[:, 1] > 0).all()
     expected = [min(math.log1p(math.exp(gap)), 15 * math.log(10)) for gap in -logits[:, 1].astype(float)]
     assert log_losses(np.ones(len(logits), int), kept) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("metric", scores.METRICS)
+@pytest.mark.parametrize("metric", TASK.metrics)
 @pytest.mark.parametrize("unknown", [0, 0.2])
 def test_the_interval_covers_the_value_and_narrows_with_more_photos(metric: str, unknown: float) -> None:
     few, many = (scored(*made(0, photos, 5, int(photos * unknown)))[metric] for photos in (100, 1600))
@@ -91,12 +98,12 @@ def test_the_interval_covers_the_value_and_narrows_with_more_photos(metric: str,
 @pytest.mark.parametrize("photos, a_group", [(60, 1), (60, 3)])
 def test_no_mistake_among_a_few_photos_is_no_proof_of_none(photos: int, a_group: int) -> None:
     truth, groups = np.arange(photos) % 3, np.arange(photos) // a_group
-    found = score(truth, np.eye(3, dtype=np.float32)[truth], groups)
+    found = score(TASK, TASK.evidence(truth, np.eye(3, dtype=np.float32)[truth], {}), groups)
     count, z = photos / a_group, 1.959964
     for metric in ("accuracy", "macro_f1"):
         assert found[metric]["value"] == found[metric]["high"] == 1
         assert found[metric]["low"] == pytest.approx(count / (count + z**2), abs=1e-6)
-    none = score(truth, np.eye(3, dtype=np.float32)[(truth + 1) % 3], groups)
+    none = score(TASK, TASK.evidence(truth, np.eye(3, dtype=np.float32)[(truth + 1) % 3], {}), groups)
     assert none["accuracy"]["high"] == pytest.approx(z**2 / (count + z**2), abs=1e-6)
 
 
@@ -115,7 +122,7 @@ def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
 def test_macro_f1_of_any_resample_is_scikit_learn_s(rows: list[tuple[int, int]], seed: int) -> None:
     truth, guess = np.array(rows)[np.random.default_rng(seed).integers(0, len(rows), len(rows))].T
     expected = metrics.f1_score(truth, guess, average="macro", zero_division=0)
-    assert scores._macro_f1(truth, guess, 6) == pytest.approx(expected)
+    assert classification._macro_f1(truth, guess) == pytest.approx(expected)
 
 
 def test_the_interval_is_made_of_scikit_learn_s_figures_over_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +147,7 @@ def test_whole_groups_are_drawn_with_replacement(monkeypatch: pytest.MonkeyPatch
     sizes = {7: 9, 0: 8, 12: 8, 3: 7, 40: 1, 41: 1, 42: 1, 2: 5, 90: 5, 55: 5, 56: 5, 57: 5}
     groups = random.permutation([group for group, size in sizes.items() for _ in range(size)])
     names, draws = list(dict.fromkeys(groups)), np.random.default_rng(7)
-    figures: dict[str, list[float]] = {metric: [] for metric in scores.METRICS}
+    figures: dict[str, list[float]] = {metric: [] for metric in TASK.metrics}
     for _ in range(40):
         drawn = [names[number] for number in draws.integers(0, len(names), len(names))]
         rows = [row for name in drawn for row in range(60) if groups[row] == name]
@@ -148,7 +155,7 @@ def test_whole_groups_are_drawn_with_replacement(monkeypatch: pytest.MonkeyPatch
         figures["accuracy"].append(metrics.accuracy_score(truth[rows], guess))
         figures["macro_f1"].append(metrics.f1_score(truth[rows], guess, average="macro", zero_division=0))
         figures["log_loss"].append(np.mean([log_losses(truth[[row]], probabilities[[row]])[0] for row in rows]))
-    found = score(truth, probabilities, groups, seed=7)
+    found = score(TASK, TASK.evidence(truth, probabilities, {}), groups, seed=7)
     for metric, values in figures.items():
         assert ends(found, metric) == pytest.approx(np.quantile(values, [0.025, 0.975]))
 
@@ -156,8 +163,8 @@ def test_whole_groups_are_drawn_with_replacement(monkeypatch: pytest.MonkeyPatch
 def test_the_same_photos_again_make_no_figure_surer() -> None:
     truth, probabilities = made(5, 200, 4)
     once, again = scored(truth, probabilities), np.repeat(np.arange(200), 4)
-    found = score(truth[again], probabilities[again], again)
-    for metric in scores.METRICS:
+    found = score(TASK, TASK.evidence(truth[again], probabilities[again], {}), again)
+    for metric in TASK.metrics:
         assert ends(found, metric) == pytest.approx(ends(once, metric))
         assert np.ptp(ends(scored(truth[again], probabilities[again]), metric)) < 0.7 * np.ptp(ends(found, metric))
 
@@ -185,7 +192,7 @@ def test_the_figures_of_each_class_are_those_of_scikit_learn(unknown: int) -> No
     truth, probabilities = made(4, 60, 5, unknown)
     labels = ["a", "NA", "c,d", "7", "never"]
     truth[truth == 4] = 0  # the last class is guessed and never right
-    found = class_scores(truth, probabilities, labels).set_index("label")
+    found = TASK.label_scores(TASK.evidence(truth, probabilities, {}), labels).set_index("label")
     report = metrics.classification_report(
         truth, probabilities.argmax(1), labels=range(5), target_names=labels, output_dict=True, zero_division=0
     )

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from conftest import TASK
 
-from podium.predictions.temperature import as_sure, fitted, scaled
+from podium.predictions.temperature import as_sure, fitted
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -9,6 +10,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return (powers / powers.sum(1, keepdims=True)).astype(np.float32)
 
 
+scaled = TASK.scaled
 LOGITS = 2 * np.random.default_rng(0).normal(size=(500, 5))
 
 
@@ -16,16 +18,16 @@ def test_scaling_divides_the_logits_and_one_leaves_every_bit() -> None:
     np.testing.assert_allclose(scaled(softmax(LOGITS), 2.5), softmax(LOGITS / 2.5), atol=1e-6)
     np.testing.assert_allclose(scaled(scaled(softmax(LOGITS), 2.5), 1 / 2.5), softmax(LOGITS), atol=1e-5)
     odd = softmax(LOGITS) * np.float32(0.999)  # such as a mean that was rounded
-    assert scaled(odd, 1.0) is odd
+    assert np.array_equal(scaled(odd, 1.0), odd)
     sure = np.array([[1, 0, 0]], np.float32)
     np.testing.assert_allclose(scaled(sure, 3.0), sure, atol=1e-12)
 
 
 def test_a_fitted_temperature_stays_in_its_range_and_is_1_without_photos() -> None:
     right = softmax(LOGITS).argmax(1)
-    assert fitted(softmax(LOGITS), right) == pytest.approx(0.2, rel=1e-3)
-    assert fitted(softmax(LOGITS), (right + 1) % 5) == pytest.approx(5, rel=1e-3)
-    assert fitted(softmax(LOGITS[:0]), right[:0]) == 1
+    assert fitted(TASK, right, softmax(LOGITS)) == pytest.approx(0.2, rel=1e-3)
+    assert fitted(TASK, (right + 1) % 5, softmax(LOGITS)) == pytest.approx(5, rel=1e-3)
+    assert fitted(TASK, right[:0], softmax(LOGITS[:0])) == 1
 
 
 def test_a_mean_becomes_as_sure_as_its_parts_and_stays_where_it_is_surer() -> None:
@@ -34,8 +36,8 @@ def test_a_mean_becomes_as_sure_as_its_parts_and_stays_where_it_is_surer() -> No
     mean = np.mean(parts, axis=0)
     sure = np.mean([scaled(part, 1.4).max(1).mean() for part in parts])
     assert scaled(mean, 1.4).max(1).mean() < sure - 0.05
-    temperature = as_sure(mean, parts, 1.4)
+    temperature = as_sure(TASK, mean, parts, 1.4)
     assert temperature < 1.2
     assert scaled(mean, temperature).max(1).mean() == pytest.approx(sure, abs=1e-4)
-    assert as_sure(parts[0], parts[:1], 1.4) == 1.4
-    assert as_sure(softmax(3 * LOGITS), [softmax(LOGITS), softmax(LOGITS)], 0.7) == 0.7
+    assert as_sure(TASK, parts[0], parts[:1], 1.4) == 1.4
+    assert as_sure(TASK, softmax(3 * LOGITS), [softmax(LOGITS), softmax(LOGITS)], 0.7) == 0.7

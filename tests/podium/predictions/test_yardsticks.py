@@ -3,11 +3,12 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import TASK
 
 from podium import JUDGES, SPLITS
+from podium.predictions.stored import Predictions
 from podium.predictions.yardsticks import judge, yardsticks
 from podium.step import BadInput
-from podium.tables import Predictions
 
 LABELS = ["a", "b"]
 # id, split, label and digest; t2 is a copy of t1, v1 of a training photo, v2 and v3 are one group, and nobody saw a
@@ -39,25 +40,25 @@ def predictions(rows: pd.Series) -> Predictions:
     keys = INDEX.loc[rows, ["split", "id"]].sample(frac=1, random_state=0)
     keys = pd.concat([keys, pd.DataFrame({"split": ["test"], "id": ["lost"]})], ignore_index=True)
     values = np.random.default_rng(0).dirichlet(np.ones(2), len(keys)).astype(np.float32)
-    return Predictions(keys, LABELS, values)
+    return Predictions(keys, values)
 
 
 @pytest.mark.parametrize(("splits", "names"), PREDICTED.values(), ids=PREDICTED)
 def test_what_was_predicted_names_the_yardsticks(splits: list[str], names: list[str]) -> None:
-    found = yardsticks(INDEX, predictions(INDEX.split.isin(splits)))
+    found = yardsticks(TASK, INDEX, predictions(INDEX.split.isin(splits)))
     assert [each.name for each in found] == names
 
 
 def test_a_part_of_the_training_photos_is_a_held_out_fold() -> None:
     some = (INDEX.split != "train") | INDEX.id.isin(["t1", "t2"])
-    held_out, *_ = yardsticks(INDEX, predictions(some))
+    held_out, *_ = yardsticks(TASK, INDEX, predictions(some))
     assert held_out.name == "held_out"
     assert list(held_out.photos.id) == ["t1", "t2"]  # copies within the fold count both
 
 
 def test_rows_truth_and_photos_belong_together() -> None:
     given = predictions(INDEX.split != "")
-    for each, split in zip(yardsticks(INDEX, given), SPLITS, strict=True):
+    for each, split in zip(yardsticks(TASK, INDEX, given), SPLITS, strict=True):
         assert list(given.keys.id.iloc[each.rows]) == list(each.photos.id)
         assert set(given.keys.split.iloc[each.rows]) == {split} == set(each.photos.split)
         assert [LABELS[number] if number >= 0 else "c" for number in each.truth] == list(each.photos.label)
@@ -65,7 +66,7 @@ def test_rows_truth_and_photos_belong_together() -> None:
 
 def test_copies_of_training_photos_do_not_count_elsewhere(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "podium")
-    out_of_fold, validation, test = yardsticks(INDEX, predictions(INDEX.split != ""))
+    out_of_fold, validation, test = yardsticks(TASK, INDEX, predictions(INDEX.split != ""))
     assert len(out_of_fold.rows) == 4
     assert list(validation.photos.id) == ["t0", "v2", "v3"]
     assert list(test.photos.id) == ["x0"]  # and one without a label
@@ -74,9 +75,9 @@ def test_copies_of_training_photos_do_not_count_elsewhere(caplog: pytest.LogCapt
 
 def test_a_label_that_no_training_photo_has_is_wrong_and_nothing_is_fitted_to_it() -> None:
     given = predictions(INDEX.split != "")
-    _, validation, _ = yardsticks(INDEX, given)
+    _, validation, _ = yardsticks(TASK, INDEX, given)
     assert list(validation.truth) == [1, -1, 0]
-    judged = judge(INDEX, given)
+    judged = judge(TASK, INDEX, given)
     assert judged.name == "validation"
     assert list(judged.truth) == [1, 0]
     assert list(judged.photos.id) == list(given.keys.id.iloc[judged.rows]) == ["t0", "v3"]
@@ -93,26 +94,26 @@ def test_a_label_that_no_training_photo_has_is_wrong_and_nothing_is_fitted_to_it
     ],
 )
 def test_the_first_of_the_judges_that_is_there_decides_and_the_test_photos_never(rows: pd.Series, name: str) -> None:
-    assert judge(INDEX, predictions(rows)).name == name
+    assert judge(TASK, INDEX, predictions(rows)).name == name
     assert JUDGES == ("validation", "out_of_fold", "held_out")
 
 
 def test_nothing_judges_what_has_predicted_test_photos_alone_and_a_validation_table_that_cannot_is_refused() -> None:
     index = INDEX[INDEX.split != "validation"]
     given = predictions(INDEX.split == "test")
-    assert [each.name for each in yardsticks(index, given)] == ["test"]
-    assert judge(index, given) is None
+    assert [each.name for each in yardsticks(TASK, index, given)] == ["test"]
+    assert judge(TASK, index, given) is None
     copies = INDEX[INDEX.id.isin(["v1", "v2"]) | (INDEX.split != "validation")]
     with pytest.raises(BadInput, match="no photo to judge by: all validation photos are copies"):
-        judge(copies, predictions(INDEX.split != "train"))
+        judge(TASK, copies, predictions(INDEX.split != "train"))
 
 
 def test_parts_are_even_and_keep_groups_together() -> None:
     ids = [str(number) for number in range(300)]
     photos = pd.DataFrame({"id": ids, "split": "train", "label": "a", "digest": ids, "group": np.arange(300) // 3})
     shuffled = photos.sample(frac=1, random_state=1).reset_index(drop=True)
-    given = Predictions(photos[["split", "id"]], ["a"], np.ones((300, 1), np.float32))
-    (yardstick,) = yardsticks(shuffled, given)
+    given = Predictions(photos, np.ones((300, 1), np.float32))
+    (yardstick,) = yardsticks(TASK, shuffled, given)
     parts = pd.Series(yardstick.parts(5))
     assert (parts.groupby(shuffled.group).nunique() == 1).all()
     assert parts.value_counts().tolist() == [60] * 5

@@ -20,6 +20,8 @@ BFLOAT16_SINCE, FLOAT16_SINCE = (8, 0), (7, 0)  # compute capabilities: Ampere, 
 SLOW_FLOAT16 = (6, 1)  # Pascal's desktop GPUs; other Pascals, such as the Jetson TX2's, compute float16 twice as fast
 BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 CPU, BOARD = Path("/proc/cpuinfo"), Path("/proc/device-tree/compatible")
+# A container's limit in bytes, of control groups 2 and 1; no number, or a huge one, where there is none.
+MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 # The chips of Jetson boards, on which nvidia-smi is missing or does not report the capability.
 JETSONS = {"tegra210": (5, 3), "tegra186": (6, 2), "tegra194": (7, 2), "tegra234": (8, 7)}
 SECONDS = 60  # a driver that takes longer to answer counts as broken
@@ -48,6 +50,13 @@ def cards() -> tuple[Card, ...]:
         shown = takewhile(lambda name: name and not name.startswith("-"), names)
         found = tuple(_known(name, listed) for name in shown)
     return found if found and _has_libraries() else ()
+
+
+def memory() -> int:
+    """The MB of memory that this machine has, or that its container may take."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    limits += [int(each.read_text()) for each in MEMORY_LIMITS if each.is_file() and each.read_text().strip().isdigit()]
+    return min(limits) // 10**6
 
 
 def fastest() -> str:

@@ -16,25 +16,31 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from podium import machine
+from podium import digests, machine
 
 Output = Annotated[Path, "output"]
 Growing = Annotated[Path, "output", "growing"]  # an output that starts with its previous content, to add to
 Resume = Annotated[Path, "resume"]  # a folder, given by `run`, from which a killed step can resume
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 log = logging.getLogger("podium")
 SECONDS_BETWEEN_LINES = 5.0
 # Control characters, and the other two characters that end a line, each as its Python escape sequence.
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 SECONDS_BETWEEN_TRIES = 1.0
 SECONDS_TO_SIFT = 2.0
+TOGETHER = 4  # items that a thread is given at a time
 # What TensorFlow's native code says of itself as it starts: notes, warnings, and that there is no driver of NVIDIA's.
 CHATTER = r"^(WARNING: All log messages before absl|[IW][0-9]{4} [0-9:.]+ +[0-9]+ |E[0-9]{4} .*call to cuInit.*303)"
 
@@ -68,8 +74,7 @@ def run(function: Callable[..., None]) -> None:
             if arguments[name].exists():
                 shutil.copyfile(arguments[name], partial[name])
         function(**{**arguments, **partial, **kept})
-        for name, path in partial.items():
-            _put(path, arguments[name])
+        _put_all({path: arguments[name] for name, path in partial.items()}, job)
         for folder in kept.values():
             shutil.rmtree(folder, ignore_errors=True)
     except BadInput as error:
@@ -145,6 +150,25 @@ class Progress:
         log.info("%s of %s %s, %s/s", f"{self.count:,}", f"{self.total:,}", self.unit, f"{rate:,.0f}")
 
 
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], total: int, unit: str, threads: int
+) -> Iterator[Result]:
+    """`function` of each item, in the items' order, with a log of the progress.
+
+    No more than a few items are taken ahead, so that memory use stays constant; a thread is given several at a time,
+    since handing over one costs as much as decoding a small photo.
+    """
+    left, waiting = iter(items), deque[Future[list[Result]]]()
+    with Progress(total, unit) as progress, ThreadPoolExecutor(threads) as pool:
+        while (some := list(islice(left, TOGETHER))) or waiting:
+            if some:
+                waiting.append(pool.submit(lambda some: [function(item) for item in some], some))
+            if not some or len(waiting) > threads:
+                done = waiting.popleft().result()
+                yield from done
+                progress.update(len(done))
+
+
 def _peak_memory() -> float:
     """The process's peak memory in bytes; `ru_maxrss` would include its parent's before the exec."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
@@ -189,6 +213,23 @@ def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial := path.with_name(f".partial-{path.name}"))  # what a killed step left
     return partial
+
+
+def _put_all(outputs: dict[Path, Path], job: Any) -> None:
+    """Moves outputs to their place, and writes the digest files that the rule declares, or, by hand, those there are.
+
+    The old digests go first and the new ones come last: at no time does one belong to another content.
+    """
+    beside = {partial: path.with_name(f"{path.name}{digests.SUFFIX}") for partial, path in outputs.items()}
+    wanted = {partial: file for partial, file in beside.items() if (str(file) in job.output if job else file.exists())}
+    written = {file: digests.digest(partial) for partial, file in wanted.items()}
+    for file in written:
+        file.unlink(missing_ok=True)
+    for partial, path in outputs.items():
+        _put(partial, path)
+    for file, content in written.items():
+        (partial := _beside(file)).write_text(f"{content}\n", encoding="ascii")
+        partial.replace(file)
 
 
 def _put(partial: Path, path: Path) -> None:

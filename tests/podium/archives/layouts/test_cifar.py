@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import subject, write_zip
+from conftest import TASK, subject, write_zip
 from PIL import Image
 
 from podium.archives import layouts
@@ -28,7 +28,7 @@ MEMBERS = {"1.bin": rows([1], [0], [2]), "2.bin": rows([0], [1]), "test.bin": ro
 
 def test_photos_come_with_labels_and_with_their_own_colours(tmp_path: Path) -> None:
     archive = Archive(write_zip(tmp_path / "source.zip", MEMBERS))
-    found, read = layouts.photos(archive, LAYOUT), layouts.reader(archive, LAYOUT)
+    found, read = layouts.photos(archive, LAYOUT, TASK), layouts.reader(archive, LAYOUT)
     assert list(found[["split", "id", "label"]].itertuples(index=False, name=None)) == [
         *zip(["train"] * 5, "01234", "10201", strict=True),
         ("test", "0", "2"),
@@ -41,7 +41,7 @@ def test_of_two_labels_the_second_counts_and_classes_have_names(tmp_path: Path) 
     members = {name: rows([7, 1], [9, 0]) for name in MEMBERS}
     layout = {"cifar": LAYOUT["cifar"] | {"label_bytes": 2, "classes": ["apple", "bee"]}}
     archive = Archive(write_zip(tmp_path / "source.zip", members))
-    assert list(layouts.photos(archive, layout).label) == ["bee", "apple"] * 3
+    assert list(layouts.photos(archive, layout, TASK).label) == ["bee", "apple"] * 3
     pixels = Image.open(io.BytesIO(layouts.reader(archive, layout)("2.bin#1")))
     assert np.array_equal(np.asarray(pixels), PHOTOS[1])
 
@@ -59,4 +59,4 @@ def test_a_file_that_is_cut_and_a_label_without_a_name_are_named(
 ) -> None:
     archive = Archive(write_zip(tmp_path / "source.zip", MEMBERS | {name: content}))
     with pytest.raises(BadInput, match=message):
-        layouts.photos(archive, {"cifar": LAYOUT["cifar"] | {"classes": ["a", "b", "c"]}})
+        layouts.photos(archive, {"cifar": LAYOUT["cifar"] | {"classes": ["a", "b", "c"]}}, TASK)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import write_zip
+from conftest import TASK, write_zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -45,7 +45,7 @@ def opened(folder: Path, **members: bytes) -> Archive:
 def refused(folder: Path, name: str, content: bytes, spec: dict[str, Any] = SPEC) -> str:
     archive = Archive(write_zip(folder / "source.zip", MEMBERS | {name: content}))
     with pytest.raises(BadInput) as error:
-        layouts.photos(archive, {"idx": spec})
+        layouts.photos(archive, {"idx": spec}, TASK)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -55,7 +55,7 @@ def test_every_photo_is_listed_with_its_label_and_comes_as_the_pixels_that_it_is
     tmp_path: Path, classes: list[str] | None
 ) -> None:
     archive, layout = opened(tmp_path), {"idx": SPEC | ({"classes": classes} if classes else {})}
-    found, read = layouts.photos(archive, layout), layouts.reader(archive, layout)
+    found, read = layouts.photos(archive, layout, TASK), layouts.reader(archive, layout)
     assert list(found.split) == ["train"] * 7 + ["test"] * 3
     assert list(found.id) == [*"0123456", *"012"]
     assert list(found.label) == [(classes or "012")[number] for number in [*LABELS, *LABELS[:3]]]
@@ -70,7 +70,7 @@ def test_colours_and_a_test_part_without_labels(tmp_path: Path) -> None:
     colours = np.random.default_rng(1).integers(0, 256, (7, 5, 4, 3), np.uint8)
     archive = opened(tmp_path, train_images=b"", test_images=idx(colours))
     layout = {"idx": SPEC | {"test": {"images": "test-images"}, "train": SPEC["train"] | {"images": "test-images"}}}
-    found, read = layouts.photos(archive, layout), layouts.reader(archive, layout)
+    found, read = layouts.photos(archive, layout, TASK), layouts.reader(archive, layout)
     assert set(found.label[found.split == "test"]) == {""}
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(read("test-images#6")))), colours[6])
 
@@ -79,7 +79,7 @@ def test_a_file_is_opened_once_where_photos_are_asked_for_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive, layout, asked = opened(tmp_path), {"idx": SPEC}, []
-    found, unpacked = layouts.photos(archive, layout), archive.unpacked
+    found, unpacked = layouts.photos(archive, layout, TASK), archive.unpacked
     monkeypatch.setattr(archive, "unpacked", lambda name: (asked.append(name), unpacked(name))[1])
     read = layouts.reader(archive, layout)
     for file in found.file:

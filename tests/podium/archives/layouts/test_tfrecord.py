@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Values, photo, write_tfrecord, write_zip
+from conftest import TASK, Values, photo, write_tfrecord, write_zip
 from PIL import Image
 
 from podium.archives import layouts
@@ -29,7 +29,7 @@ def made(folder: Path, members: dict[str, bytes], **spec: Any) -> tuple[Archive,
 def refused(folder: Path, members: dict[str, bytes], **spec: Any) -> str:
     archive, layout = made(folder, {"test": b""} | members, **spec)
     with pytest.raises(BadInput) as error:
-        layouts.photos(archive, layout)
+        layouts.photos(archive, layout, TASK)
     assert "\n" not in str(error.value)
     return str(error.value)
 
@@ -42,7 +42,7 @@ def test_encoded_images_with_ids_and_class_numbers(tmp_path: Path) -> None:
     members["test.tfrec"] = gzip.compress(written(tmp_path, records[4], {"image": images[4], "id": b"unknown"}))
     classes = ["daisy", "rose", "tulip", "dandelion", "sunflower"]
     archive, layout = made(tmp_path, members, train="a/train-*", label="class", id="id", classes=classes)
-    found, read = layouts.photos(archive, layout), layouts.reader(archive, layout)
+    found, read = layouts.photos(archive, layout, TASK), layouts.reader(archive, layout)
     assert list(found[["split", "id", "label", "file"]].itertuples(index=False, name=None)) == [
         ("train", "f0", "sunflower", "a/train-0.tfrec#0"),
         ("train", "f1", "dandelion", "a/train-0.tfrec#1"),
@@ -60,7 +60,7 @@ def test_groups_are_texts_or_numbers_and_test_records_may_lack_them(tmp_path: Pa
     tests = [records[0], {"image": photo("coffee", 0, 8)}]
     members = {"train-0": written(tmp_path, records[0]), "train-1": written(tmp_path, records[1])}
     archive, layout = made(tmp_path, members | {"test": written(tmp_path, *tests)}, group="patient")
-    assert list(layouts.photos(archive, layout).group) == ["7 a", "12", "7 a", ""]
+    assert list(layouts.photos(archive, layout, TASK).group) == ["7 a", "12", "7 a", ""]
     nobody = {"image": b"x", "label": 1}
     said = refused(tmp_path, {"train": written(tmp_path, nobody)}, group="patient")
     assert said == "train: record 0 has no feature 'patient' (there are: image, label)"
@@ -77,7 +77,7 @@ LABELS: dict[str, tuple[list[Values], dict[str, Any], list[str]]] = {
 @pytest.mark.parametrize(("labels", "spec", "expected"), LABELS.values(), ids=LABELS)
 def test_labels_of_every_form(tmp_path: Path, labels: list[Values], spec: dict[str, Any], expected: list[str]) -> None:
     records = written(tmp_path, *({"image": photo("coffee", 0, 8), "label": label} for label in labels))
-    found = layouts.photos(*made(tmp_path, {"train": records, "test": b""}, **spec))
+    found = layouts.photos(*made(tmp_path, {"train": records, "test": b""}, **spec), TASK)
     assert list(found.label) == expected
     assert list(found.id) == ["0", "1"]
 
@@ -98,7 +98,7 @@ def test_pixels_of_every_form_come_as_the_same_photos(
     data = written(tmp_path, *(record | {"label": 1} for record in records))
     archive, layout = made(tmp_path, {"train": data, "test": data}, shape=shape)
     read = layouts.reader(archive, layout)
-    for file, wanted in zip(layouts.photos(archive, layout).file, [*GREY, *GREY], strict=True):
+    for file, wanted in zip(layouts.photos(archive, layout, TASK).file, [*GREY, *GREY], strict=True):
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(read(file)))), wanted)
 
 

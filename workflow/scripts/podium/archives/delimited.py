@@ -28,7 +28,8 @@ class Table(NamedTuple):
         if name not in self.header:
             named = f", which {key} names" if key else ""
             raise BadInput(f"{self.name}: no column '{name}'{named} (there are: {', '.join(self.header)})")
-        return [row[self.header.index(name)] for row in self.rows]
+        place = self.header.index(name)
+        return [row[place] for row in self.rows]
 
 
 def parse_table(name: str, data: bytes, encoding: str | None = None) -> Table:

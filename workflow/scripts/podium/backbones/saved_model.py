@@ -3,7 +3,7 @@
 Source: https://www.tensorflow.org/hub/common_signatures/images, whose networks take colours in 0..1; networks that take
 whole numbers get 0..255. The network itself stays in its folder, and a model built on it needs that folder to be
 loaded. Its graph can do anything that TensorFlow can, including writing files: so a model is loaded only with the
-folder that the user names.
+folder that the user names. Needs TensorFlow.
 """
 
 from collections.abc import Collection, Iterator
@@ -14,7 +14,8 @@ from typing import Any
 
 import keras
 
-from podium.backbones import HUB, pixels
+from podium.backbones import pixels
+from podium.backbones.families import HUB
 from podium.step import BadInput
 
 SIGNATURE = "serving_default"

@@ -80,8 +80,8 @@ def saved_classes(path: Path) -> list[str]:
 def saved_metadata(path: Path) -> dict[str, Any]:
     """What `save` and `calibrated` wrote into a model, read without TensorFlow; raises BadInput where that is missing.
 
-    `classes`; `decoding`, as `images.decode(data, **decoding)` takes it for new photos: `size`, `fit` and `range`; of
-    `calibrated` also the `temperature` and what else it said.
+    `task`, for `tasks.task`; `classes`, the labels of its outputs; `decoding`, as `images.decode(data, **decoding)`
+    takes it for new photos: `size`, `fit` and `range`; of `calibrated` also the `temperature` and what else it said.
     """
     _check_members(path)
     try:
@@ -89,6 +89,6 @@ def saved_metadata(path: Path) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(archive.read("metadata.json"))
     except (KeyError, ValueError):
         found = {}
-    if not {"classes", "decoding"} <= found.keys():
+    if not {"task", "classes", "decoding"} <= found.keys():
         raise BadInput(f"{path}: not a model that names its classes and says how its photos are decoded")
     return found

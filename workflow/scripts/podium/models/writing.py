@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from podium.archives.opening import write_zip
 from podium.photos.images import GREY
+from podium.tasks import Task
 
 if TYPE_CHECKING:
     import keras
@@ -33,18 +34,19 @@ def for_any_size(network: "keras.Model", size: int, fit: str) -> "keras.Model":
     return keras.Model(inputs, network(resize(inputs, training=False)))
 
 
-def save(model: "keras.Model", classes: list[str], path: Path, **decoding: Any) -> None:
+def save(model: "keras.Model", task: Task, labels: list[str], path: Path, **decoding: Any) -> None:
     """Writes a `.keras` file whose bytes depend on the model alone.
 
-    Its `metadata.json` names the classes and keeps `decoding`, what `images.decode` took besides the photos' bytes.
-    Keras itself writes the time, and the addresses of shared objects in memory.
+    Its `metadata.json` names the task and the classes, which are the labels of its outputs, and keeps `decoding`, what
+    `images.decode` took besides the photos' bytes. Keras itself writes the time, and the addresses of shared objects in
+    memory.
     """
     model.save(path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(members["metadata.json"])
     members["metadata.json"] = json.dumps(
-        {**metadata, "date_saved": "1980-01-01@00:00:00", "classes": classes, "decoding": decoding}
+        {**metadata, "date_saved": "1980-01-01@00:00:00", "task": task.spec, "classes": labels, "decoding": decoding}
     ).encode()
     numbers: dict[bytes, int] = {}
 
@@ -58,8 +60,8 @@ def save(model: "keras.Model", classes: list[str], path: Path, **decoding: Any) 
 def calibrated(fitted: Path, path: Path, temperature: float, **said: Any) -> None:
     """Writes a saved model whose logits are divided by the temperature; `metadata.json` says it, and `said`.
 
-    All networks end in a `Dense` layer of logits with a softmax in it or behind it, so its kernel and bias are
-    divided, and nothing else changes.
+    All networks end in a `Dense` layer of logits with the task's activation in it or behind it, so its kernel and bias
+    are divided, and nothing else changes.
     """
     import h5py
 

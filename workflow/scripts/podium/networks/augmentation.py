@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from podium.networks.data import Dataset
 from podium.networks.training import Feed
 from podium.photos import views
 from podium.photos.corruptions import corrupt
@@ -44,32 +45,20 @@ class Augmentation:
     Yun et al., "CutMix", 2019. A whole batch is mixed with itself in reverse order by one draw.
     """
 
-    def __init__(
-        self,
-        photos: Pixels,
-        rows: Ints,
-        targets: Floats,
-        sizes: list[int],
-        epochs: int,
-        strengths: Strengths,
-        left_out: tuple[Ints, Floats] | None = None,
-    ) -> None:
-        """These rows of the photos, with targets float32 [n, classes]; each of the sides `sizes` for as many epochs.
+    def __init__(self, photos: Pixels, data: Dataset, sizes: list[int], epochs: int, strengths: Strengths) -> None:
+        """The photos of this data set; each of the sides `sizes` for as many epochs.
 
-        `left_out` are rows and targets of more photos, numbered behind these, which are not to be trained on. Raises
-        BadInput where there are fewer photos.
+        Raises BadInput where there are fewer photos.
         """
-        more, theirs = left_out or (rows[:0], targets[:0])
-        self._photos, self._left_out = photos, len(more)
-        self._rows, self._targets = np.concatenate([rows, more]), np.concatenate([targets, theirs])
-        if self._rows.max() >= len(photos):
+        self._photos, self._data = photos, data
+        if data.rows.max() >= len(photos):
             raise BadInput(f"parts: {len(photos)} photos are too few; those to measure stand behind those to train on")
         self._sizes, self._epochs, self._strengths = sizes, epochs, strengths
         self._mixes = [(kind, getattr(strengths, kind)) for kind in ("mixup", "cutmix") if getattr(strengths, kind)]
 
     def feed(self) -> Feed:
         types = (tf.uint8, tf.int32, *[tf.float32] * 5)
-        return Feed(self.draw, types, self.prepare, self.plain, self._left_out, self.work)
+        return Feed(self.draw, types, self.prepare, self.plain, self.work)
 
     def work(self, epoch: int) -> float:
         """The pixels of a photo in this epoch."""
@@ -80,7 +69,7 @@ class Augmentation:
 
     def plain(self, some: Ints) -> tuple[NDArray[np.uint8], Floats]:
         """The photos numbered `some` as they are stored, and their targets."""
-        return self._photos[self._rows[some]], self._targets[some]
+        return self._photos[self._data.rows[some]], self._data.targets(some)
 
     def draw(self, some: Ints, random: np.random.Generator, epoch: int) -> tuple[Any, ...]:
         """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, targets."""
@@ -119,7 +108,7 @@ class Augmentation:
         contrast, colours = tf.split(tf.reshape(gains, [-1, 1, 1, 4]), [1, 3], 3)
         mean = tf.reduce_mean(cut, [1, 2], keepdims=True)
         cut = tf.clip_by_value(cut * (contrast * colours) + mean * (colours - contrast * colours), 0, 255)
-        targets = tf.ensure_shape(targets, [None, self._targets.shape[1]])
+        targets = tf.ensure_shape(targets, [None, self._data.outputs])
         if self._mixes:
             mixed = share * _inside(region, side)
             cut += (tf.reverse(cut, [0]) - cut) * mixed

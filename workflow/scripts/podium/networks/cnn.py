@@ -1,43 +1,26 @@
-"""A small residual convolutional network, trained from scratch on the pixels."""
+"""A small residual convolutional network, trained from scratch on the pixels. Needs TensorFlow."""
 
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from podium.networks import scratch, training
+from podium.networks.data import Dataset
 
 SMALL, WIDEST = 8, 3  # the side at which there is enough of halving; the channels double so often
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 predict = training.predict
 
 
-def fit(
-    parts: list[Path],
-    rows: Ints,
-    targets: Floats,
-    groups: Ints,
-    *,
-    size: int,
-    width: int,
-    dropout: float,
-    **settings: Any,
-) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
+def fit(data: Dataset, *, size: int, width: int, dropout: float, **settings: Any) -> tuple[keras.Model, pd.DataFrame]:
+    """Fit on pixels. `width` is the channels of the first convolution; `settings` are those of `scratch.fit`.
 
-    `width` is the channels of the first convolution; `settings` are those of `scratch.fit`. Returns the
-    model and a row for each epoch.
+    Returns the model and a row for each epoch.
     """
-    build = partial(_network, size, targets.shape[1], width, dropout)
-    return scratch.fit(build, parts, rows, targets, groups, **settings)
+    return scratch.fit(partial(_network, size, data.outputs, width, dropout), data, **settings)
 
 
 def _network(size: int, count: int, width: int, dropout: float, policy: str) -> keras.Model:

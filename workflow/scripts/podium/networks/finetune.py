@@ -1,4 +1,4 @@
-"""A pretrained backbone trained further on the pixels, with a new head."""
+"""A pretrained backbone trained further on the pixels, with a new head. Needs TensorFlow."""
 
 import re
 from functools import partial
@@ -6,30 +6,23 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from podium import backbones, device
 from podium.models.writing import for_any_size
 from podium.networks import depthwise, training
 from podium.networks.augmentation import Augmentation, Strengths
+from podium.networks.data import Dataset
 from podium.photos.pixels import Pixels
 from podium.step import BadInput
 
 CLIP = 1.0  # the most that the gradient of one weight tensor may measure
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
-
 predict = training.predict
 
 
 def fit(
-    parts: list[Path],
-    rows: Ints,
-    targets: Floats,
-    groups: Ints,
+    data: Dataset,
     *,
     seed: int,
     resume: Path,
@@ -43,32 +36,30 @@ def fit(
     frozen: float | str,
     augment: dict[str, Any],
     gpus: int = 1,
-    left_out: tuple[Ints, Floats] | None = None,
     **schedule: Any,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
+    """Fit on pixels.
 
     Photos stored at `size` are cut and resized to `sizes`, one after the other, each for as many epochs;
     of the backbone's layers `frozen` stay as they are: a share from the first one on, or up to the last one of a stage
     of that name. `augment` are the `augmentation.Strengths`, `schedule` the settings of `training.Schedule`; each batch
-    is shared out among `gpus` GPUs. `left_out` are rows and targets of photos that are only measured. Returns the model
-    and a row for each epoch. Raises BadInput where there is no such stage, and where only the head would train.
+    is shared out among `gpus` GPUs. Returns the model and a row for each epoch. Raises BadInput where there is no such
+    stage, and where only the head would train.
     """
-    count, settings = targets.shape[1], training.Schedule(**schedule, clip=CLIP)
-    shown = Augmentation(Pixels(parts), rows, targets, sizes, settings.epochs, Strengths(**augment), left_out)
+    settings = training.Schedule(**schedule, clip=CLIP)
+    shown = Augmentation(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment))
     pretrained = partial(backbones.build, backbone, weights, sides={*sizes, size})
     trained, history = training.fit(
-        lambda policy: _network(pretrained(policy=policy), count, frozen, dropout),
+        lambda policy: _network(pretrained(policy=policy), data.outputs, frozen, dropout),
         shown.feed(),
-        targets.argmax(1),
-        groups,
+        data,
         settings,
         seed=seed,
         precision=precision,
         gpus=gpus,
         resume=resume,
     )
-    finished = _finished(trained, pretrained(policy=device.policy(precision)), count)
+    finished = _finished(trained, pretrained(policy=device.policy(precision)), data)
     return for_any_size(finished, size, fit), history
 
 
@@ -103,10 +94,10 @@ def _depth(layers: list[str], frozen: float | str, backbone: str) -> int:
     return depth
 
 
-def _finished(trained: keras.Model, plain: keras.Model, count: int) -> keras.Model:
+def _finished(trained: keras.Model, plain: keras.Model, data: Dataset) -> keras.Model:
     """The trained weights in the network as it was built, without our layers, which gives probabilities."""
     plain.set_weights(trained.get_weights()[: len(plain.weights)])
-    head = keras.layers.Dense(count, activation="softmax", dtype="float32", name="probabilities")
+    head = keras.layers.Dense(data.outputs, activation=data.task.activation, dtype="float32", name="probabilities")
     model = keras.Model(plain.input, head(plain.output))
     head.set_weights(trained.get_layer("logits").get_weights())
     return model

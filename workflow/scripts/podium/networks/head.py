@@ -1,4 +1,4 @@
-"""A linear head on the embeddings of a frozen backbone: multinomial logistic regression.
+"""A linear head on the embeddings of a frozen backbone: logistic regression.
 
 Embeddings are read in blocks of rows, so that memory does not grow with the photos; their standardisation is folded
 into the weights. TensorFlow is imported only to save the model with its backbone.
@@ -16,11 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from podium import backbones
+from podium import backbones, tasks
 from podium.arrays import Rows
+from podium.models.reading import saved_metadata
 from podium.models.writing import for_any_size
 from podium.networks import logistic
+from podium.networks.data import Dataset
 from podium.step import BadInput, log
+from podium.tasks.measures import charged
 
 if TYPE_CHECKING:
     import keras
@@ -36,14 +39,10 @@ Ints = NDArray[np.int64]
 
 
 def fit(
-    parts: list[Path],
-    rows: Ints,
-    targets: Floats,
-    groups: Ints,
+    data: Dataset,
     *,
     seed: int,
     resume: Path,  # noqa: ARG001 (it takes seconds)
-    left_out: tuple[Ints, Floats] | None = None,  # noqa: ARG001 (the penalties show what overfits)
     backbone: str,
     weights: str,
     size: int,
@@ -52,56 +51,32 @@ def fit(
     views: list[str],
     penalties: list[float],
 ) -> tuple["keras.Model", pd.DataFrame]:
-    """Fit on these rows of the embeddings; `targets` float32 [n, classes] are their labels, one-hot,
-    `groups` int [n] their groups.
+    """Fit on embeddings.
 
     `penalties` are strengths of the L2 penalty on standardised features; the one with the least log loss
     on an inner quarter of the photos is used. `precision` is that of the embeddings, so that the model agrees
     with them. Returns the model and a row for each penalty tried.
     """
-    truth, count = targets.argmax(1), targets.shape[1]
-    classes, kernel, bias, history = _chosen(Embeddings(parts, views), rows, truth, groups, penalties, seed)
-    full_kernel = np.zeros((len(kernel), count), np.float32)
-    full_bias = np.full(count, bias.min() - ABSENT, np.float32)
-    full_kernel[:, classes], full_bias[classes] = kernel, bias
-    return for_any_size(_model(backbone, weights, precision, size, full_kernel, full_bias), size, fit), history
+    outputs, kernel, bias, history = _chosen(data, Embeddings(data.files, views), penalties, seed)
+    full_kernel = np.zeros((len(kernel), data.outputs), np.float32)
+    full_bias = np.full(data.outputs, bias.min() - ABSENT, np.float32)
+    full_kernel[:, outputs], full_bias[outputs] = kernel, bias
+    model = _model(backbone, weights, precision, size, data.task.activation, full_kernel, full_bias)
+    return for_any_size(model, size, fit), history
 
 
-def predict(model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None) -> Floats:
-    """Probabilities float32 [n, classes] of these rows of the embeddings, averaged over the views."""
-    return np.concatenate([*predicted(model, parts, rows, views, saved_model)])
-
-
-def predicted(
+def predict(
     model: Path,
     parts: list[Path],
     rows: Ints,
     views: list[str],
     saved_model: str | None = None,  # noqa: ARG001 (only the head is read)
 ) -> Iterator[Floats]:
-    """What `predict` gives, in blocks of photos that fit in memory; of no photos one empty block."""
+    """Probabilities float32 [n, outputs] of these rows of the embeddings, averaged over the views, in blocks."""
+    task = tasks.task(saved_metadata(model)["task"])
     embeddings, (kernel, bias) = Embeddings(parts, views), _weights(model)
     for some in _blocks(0, len(rows), embeddings.shape, len(bias)):
-        yield _averaged(embeddings[rows[some]], kernel, bias)
-
-
-def softmax(logits: Floats) -> Floats:
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    powers /= powers.sum(1, keepdims=True)
-    return powers
-
-
-def cross_entropy(targets: Floats, logits: Floats) -> Floats:
-    """The log loss [n] of the softmax of these logits; `targets` [n, classes] sum to 1."""
-    shifted = logits - logits.max(1, keepdims=True)
-    chosen = np.einsum("ij,ij->i", targets, shifted)
-    return np.log(np.exp(shifted, out=shifted).sum(1)) - chosen
-
-
-def one_hot(numbers: Ints, count: int) -> Floats:
-    targets = np.zeros((len(numbers), count), np.float32)
-    targets[np.arange(len(numbers)), numbers] = 1
-    return targets
+        yield _averaged(task, embeddings[rows[some]], kernel, bias)
 
 
 class Embeddings:
@@ -165,67 +140,81 @@ class Standardised:
 
 
 def _chosen(
-    embeddings: Embeddings, rows: Ints, truth: Ints, groups: Ints, penalties: list[float], seed: int
+    data: Dataset, embeddings: Embeddings, penalties: list[float], seed: int
 ) -> tuple[Ints, Floats, Floats, pd.DataFrame]:
-    """With the best penalty: classes that occur, kernel [features, classes] and bias; and a row for each penalty."""
-    inner = _inner(truth, groups, seed)
+    """With the best penalty: outputs that occur, kernel [features, outputs] and bias; and a row for each penalty."""
+    inner = _inner(data.strata(), data.groups, seed)
     order = np.argsort(inner, kind="stable")  # the inner quarter last, so that it and the others are slices
-    truth, standardised = truth[order], Standardised(embeddings, rows[order])
+    standardised = Standardised(embeddings, data.rows[order])
     features = standardised.kept()
-    history = _try_penalties(features, truth, int(inner.sum()), penalties)
+    history = _try_penalties(data, order, features, int(inner.sum()), penalties)
     best = float(history.penalty[history.inner_log_loss.fillna(np.inf).to_numpy().argmin()])
     log.info("penalty %g of %s", best, penalties)
-    classes, kernel, bias = _logistic(features, truth, best)
+    outputs, kernel, bias = _logistic(data, order, features, best)
     kernel /= standardised.deviation[:, None]
-    return classes, kernel, bias - standardised.mean @ kernel, history
+    return outputs, kernel, bias - standardised.mean @ kernel, history
 
 
-def _inner(truth: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
+def _inner(strata: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
     """The photos that choose the penalty: a quarter of the groups, less classes that only they have."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups))
     inner = np.isin(groups, shuffled[: len(shuffled) // INNER_SHARE])
-    return inner & np.isin(truth, truth[~inner])  # such a class says nothing of the penalty
+    return inner & np.isin(strata, strata[~inner])  # such a class says nothing of the penalty
 
 
-def _try_penalties(features: Standardised | Floats, truth: Ints, inner: int, penalties: list[float]) -> pd.DataFrame:
-    """The log loss of each penalty on the last `inner` photos, fitted on the others, the strongest first."""
-    from podium.predictions.scores import log_losses
-
-    tried, outer = [], len(truth) - inner
+def _try_penalties(
+    data: Dataset, photos: Ints, features: Standardised | Floats, inner: int, penalties: list[float]
+) -> pd.DataFrame:
+    """The log loss of each penalty on the last `inner` of these photos, fitted on the others, the strongest first."""
+    tried, outer = [], len(photos) - inner
     for penalty in sorted(penalties, reverse=True):
         loss = np.nan
         if inner:
-            classes, kernel, bias = _logistic(features, truth[:outer], penalty)
-            losses = [
-                log_losses(np.searchsorted(classes, truth[some]), _averaged(features[some], kernel, bias))
-                for some in _blocks(outer, len(truth), features.shape[-2:], len(classes))
-            ]
+            outputs, kernel, bias = _logistic(data, photos[:outer], features, penalty)
+            losses = []
+            for some in _blocks(outer, len(photos), features.shape[-2:], data.outputs):
+                probabilities = np.zeros((some.stop - some.start, data.outputs), np.float32)
+                probabilities[:, outputs] = _averaged(data.task, features[some], kernel, bias)
+                losses.append(charged(data.task.given(data.truth[photos[some]], probabilities)))
             loss = float(np.concatenate(losses).mean())
         tried.append({"penalty": penalty, "inner_log_loss": loss})
     return pd.DataFrame(tried)
 
 
-def _logistic(features: Standardised | Floats, truth: Ints, penalty: float) -> tuple[Ints, Floats, Floats]:
-    """Classes among the first photos, whose `truth` this is, and kernel [features, classes] and bias of a softmax."""
-    (classes, numbers), (views, width) = np.unique(truth, return_inverse=True), features.shape[-2:]
-    if len(classes) == 1:  # a class of one photo, in whose fold the other is alone
-        return classes, np.zeros((width, 1), np.float32), np.zeros(1, np.float32)
+def _logistic(
+    data: Dataset, photos: Ints, features: Standardised | Floats, penalty: float
+) -> tuple[Ints, Floats, Floats]:
+    """Outputs that occur among these photos, whose features come first, and kernel [features, outputs] and bias."""
+    (views, width), task = features.shape[-2:], data.task
+    outputs = _occurring(data, photos)
+    if task.exclusive and len(outputs) == 1:  # a class of one photo, in whose fold the other is alone
+        return outputs, np.zeros((width, 1), np.float32), np.zeros(1, np.float32)
 
     def blocks() -> Iterator[tuple[Floats, Floats]]:
-        for some in _blocks(0, len(truth), (views, width), len(classes)):
-            yield features[some].reshape(-1, width), one_hot(np.repeat(numbers[some], views), len(classes))
+        for some in _blocks(0, len(photos), (views, width), data.outputs):
+            targets = data.targets(photos[some])[:, outputs]
+            yield features[some].reshape(-1, width), np.repeat(targets, views, axis=0)
 
     # Two classes have opposite kernels, of which scikit-learn penalises the difference: that is twice as much.
-    strength = 2 * penalty if len(classes) == 2 else penalty
-    kernel, bias, passes = logistic.solve(blocks, (width, len(classes)), strength, softmax, cross_entropy)
+    strength = 2 * penalty if task.exclusive and len(outputs) == 2 else penalty
+    shape = width, len(outputs)
+    kernel, bias, passes = logistic.solve(blocks, shape, strength, task.probabilities, task.cross_entropy)
     log.debug("penalty %g: the embeddings were read %d times", penalty, passes)
-    return classes, kernel, bias
+    return outputs, kernel, bias
 
 
-def _averaged(embeddings: Floats, kernel: Floats, bias: Floats) -> Floats:
-    """Probabilities [n, classes] of embeddings [n, views, features], averaged over the views."""
+def _occurring(data: Dataset, photos: Ints) -> Ints:
+    """The outputs that are true of any of these photos, in their order."""
+    found = np.zeros(data.outputs, bool)
+    for some in _blocks(0, len(photos), (1, 0), data.outputs):
+        found |= data.targets(photos[some]).any(0)
+    return np.flatnonzero(found)
+
+
+def _averaged(task: tasks.Task, embeddings: Floats, kernel: Floats, bias: Floats) -> Floats:
+    """Probabilities [n, outputs] of embeddings [n, views, features], averaged over the views."""
     photos, views, features = embeddings.shape
-    probabilities = softmax(embeddings.reshape(-1, features) @ kernel + bias)
+    probabilities = task.probabilities(embeddings.reshape(-1, features) @ kernel + bias)
     return probabilities.reshape(photos, views, len(bias)).mean(1)
 
 
@@ -238,13 +227,15 @@ def _blocks(start: int, stop: int, shape: tuple[int, ...], outputs: int = 0) -> 
         yield slice(first, min(first + size, stop))
 
 
-def _model(backbone: str, weights: str, precision: str, size: int, kernel: Floats, bias: Floats) -> "keras.Model":
+def _model(
+    backbone: str, weights: str, precision: str, size: int, activation: str, kernel: Floats, bias: Floats
+) -> "keras.Model":
     import keras
 
     from podium import device
 
     frozen = backbones.build(backbone, weights, policy=device.policy(precision), sides=[size])
-    head = keras.layers.Dense(len(bias), activation="softmax", name=LAYER)
+    head = keras.layers.Dense(len(bias), activation=activation, name=LAYER)
     model = keras.Model(frozen.input, head(frozen.output))
     head.set_weights([kernel, bias])
     return model

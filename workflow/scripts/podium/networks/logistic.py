@@ -61,7 +61,7 @@ def solve(
 
 
 def _unpacked(parameters: Floats, shape: tuple[int, int]) -> tuple[Floats, Floats]:
-    """Views of the kernel and of the bias."""
+    """The kernel and the bias, which share memory with the parameters."""
     table = parameters.reshape(-1, shape[1])
     return table[:-1], table[-1]
 

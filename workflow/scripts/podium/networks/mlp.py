@@ -1,40 +1,28 @@
-"""A multilayer perceptron, trained from scratch on the pixels: what to beat with anything that knows of images."""
+"""A multilayer perceptron, trained from scratch on the pixels: what to beat with anything that knows of images.
+
+Needs TensorFlow.
+"""
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from podium.networks import scratch, training
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+from podium.networks.data import Dataset
 
 predict = training.predict
 
 
 def fit(
-    parts: list[Path],
-    rows: Ints,
-    targets: Floats,
-    groups: Ints,
-    *,
-    size: int,
-    layers: list[int],
-    dropout: float,
-    **settings: Any,
+    data: Dataset, *, size: int, layers: list[int], dropout: float, **settings: Any
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit on these rows of the pixels; `targets` float32 [n, classes] are their labels, `groups` int [n] their groups.
+    """Fit on pixels. `layers` are the units of each hidden layer; `settings` are those of `scratch.fit`.
 
-    `layers` are the units of each hidden layer; `settings` are those of `scratch.fit`. Returns the
-    model and a row for each epoch.
+    Returns the model and a row for each epoch.
     """
-    build = partial(_network, size, targets.shape[1], layers, dropout)
-    return scratch.fit(build, parts, rows, targets, groups, **settings)
+    return scratch.fit(partial(_network, size, data.outputs, layers, dropout), data, **settings)
 
 
 def _network(size: int, count: int, layers: list[int], dropout: float, policy: str) -> keras.Model:

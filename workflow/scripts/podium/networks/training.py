@@ -1,7 +1,7 @@
 """Fitting networks on pixels, and predicting with them: what all networks but `head` share. Needs TensorFlow."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 
 from podium import device
 from podium.models.reading import load as load_model
+from podium.networks.data import Dataset
 from podium.photos import views as cuts
 from podium.photos.pixels import Pixels
 from podium.step import Progress, log
+from podium.tasks import Task
 
 AHEAD = 2  # batches
 SECONDS_BETWEEN_LINES = 30.0  # within an epoch
 SPARED = 10  # where a fit may stop early, one photo in this many decides when
-MEASURED, VALIDATED = ["epoch", "loss", "accuracy"], ["val_loss", "val_accuracy"]
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
 
 Floats = NDArray[np.float32]
@@ -34,24 +35,22 @@ class Feed(NamedTuple):
 
     `draw(some, random, epoch)` reads the photos numbered `some` and draws how they are varied, in numpy;
     `types` are the dtypes of what it returns; `prepare(*drawn)` makes of that the batch and its targets.
-    `plain(some)` gives the photos, uint8 or float [n, h, w, 3], as they are, and their targets. Behind the photos to
-    train on as many as `left_out` are numbered that are only measured. `work(epoch)` says how long an epoch takes,
-    compared with others.
+    `plain(some)` gives the photos, uint8 or float [n, h, w, 3], as they are, and their targets. `work(epoch)` says how
+    long an epoch takes, compared with others.
     """
 
     draw: Callable[[Ints, np.random.Generator, int], tuple[Any, ...]]
     types: tuple[tf.DType, ...]
     prepare: Callable[..., Tensors]
     plain: Callable[[Ints], tuple[Any, Floats]]
-    left_out: int = 0
     work: Callable[[int], float] = lambda _: 1.0
 
 
 class Schedule(NamedTuple):
     """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
 
-    With a `patience` above 0 one photo in ten is held out, whole groups, but for the last of a class. The fit stops
-    where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
+    With a `patience` above 0 one photo in ten is not trained on, whole groups, but for the last of a class. The fit
+    stops where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
     Prechelt, "Early stopping, but when?", 1998.
     """
 
@@ -67,8 +66,7 @@ class Schedule(NamedTuple):
 def fit(
     build: Callable[[str], keras.Model],
     feed: Feed,
-    labels: Ints,
-    groups: Ints,
+    data: Dataset,
     schedule: Schedule,
     *,
     seed: int,
@@ -76,11 +74,11 @@ def fit(
     resume: Path,
     gpus: int = 1,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Fit the network of logits that `build` makes in a dtype policy, on photos of these labels and groups.
+    """Fit the network of logits that `build` makes in a dtype policy, on the photos of a data set.
 
-    Those of a group below 0 are never held out. Returns it with a row of loss and accuracy for each epoch, and of
-    `val_loss` and `val_accuracy`: of the photos held out to decide when to stop, or else of those that the feed leaves
-    out, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
+    Those of a group below 0 never decide when to stop. Returns it with a row for each epoch, of the loss and of what
+    the task measures, and of both with `val_` before their names: of the photos that decide when to stop, or else of
+    those that are only measured, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed resumes there and ends with the same weights.
@@ -88,20 +86,21 @@ def fit(
     keras.utils.set_random_seed(seed)
     policy = device.policy(precision)
     log.info("computes in %s on %s", policy, device.described(gpus))
-    held = _held_out(labels, groups, seed) if schedule.patience else np.zeros(len(groups), bool)
+    held = _stopping(data.strata(), data.groups, seed) if schedule.patience else np.zeros(data.count, bool)
     some, others = np.flatnonzero(~held), np.flatnonzero(held)
     if not held.any():
-        others = len(labels) + np.arange(feed.left_out)
+        others = data.count + np.arange(data.measured)
     steps = max(len(some) // schedule.batch, 1)
     with (strategy := device.strategy(gpus)).scope():
-        network = _compiled(build(policy), schedule, steps, policy)
+        network = _compiled(build(policy), data.task, schedule, steps, policy)
         resume.mkdir(parents=True, exist_ok=True)
         backup = _Backup(resume, schedule.patience if held.any() else 0)
         done = backup.restore(network)
     if done:
         log.info("training resumes after epoch %d of %d", done, schedule.epochs)
     if done < schedule.epochs and not backup.waits_no_longer(done):
-        told = _Told(schedule.epochs, steps, min(schedule.batch, len(some)), feed.work, early=bool(held.any()))
+        shares = steps, min(schedule.batch, len(some))
+        told = _Told(schedule.epochs, *shares, feed.work, data.task.measure, early=bool(held.any()))
         network.fit(
             _batches(feed, some, schedule, steps, done, seed),
             validation_data=_unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync),
@@ -118,12 +117,16 @@ def fit(
             variable.assign(value)
     # A fit killed between the two callbacks has recorded an epoch twice.
     history = pd.read_csv(resume / "history.csv").drop_duplicates("epoch", keep="last")
+    measures = ["loss", data.task.measure]
     # Keras writes the validation columns in any case.
-    return network, history.assign(epoch=history.epoch + 1)[MEASURED + (VALIDATED if len(others) else [])]
+    columns = ["epoch", *measures, *(f"val_{name}" for name in measures if len(others))]
+    return network, history.assign(epoch=history.epoch + 1)[columns]
 
 
-def predict(model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None) -> Floats:
-    """Probabilities float32 [n, classes] of these rows of the pixels, averaged over the views."""
+def predict(
+    model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None
+) -> Iterator[Floats]:
+    """Probabilities float32 [n, outputs] of these rows of the pixels, averaged over the views, batch by batch."""
     return average(load(model, saved_model), Pixels(parts), rows, views)
 
 
@@ -138,7 +141,7 @@ def average(
     rows: Ints,
     views: list[str],
     change: Callable[[NDArray[np.uint8], Ints], NDArray[np.uint8]] | None = None,
-) -> Floats:
+) -> Iterator[Floats]:
     """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first."""
 
     @tf.function(reduce_retracing=True)
@@ -147,22 +150,23 @@ def average(
         cut = tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), side)
         return network(tf.round(cut), training=False)
 
-    found = []
     with Progress(len(rows), "photos") as progress:
         for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, PREDICT_PIXELS // photos.size**2))):
             batch = change(stored, some) if change else stored
-            found.append(np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0))
+            yield np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0)
             progress.update(len(some))
-    return np.concatenate(found)
 
 
 class _Told(keras.callbacks.Callback):
     """Reports each epoch and the time that the fit has left, and the progress of long epochs."""
 
-    def __init__(self, epochs: int, steps: int, batch: int, work: Callable[[int], float], *, early: bool) -> None:
+    def __init__(
+        self, epochs: int, steps: int, batch: int, work: Callable[[int], float], measure: str, *, early: bool
+    ) -> None:
         super().__init__()
+        self._measure = measure
         self._epochs, self._steps, self._batch, self._work = epochs, steps, batch, work
-        self._others, self._most = ("held out", "at most ") if early else ("left out", "")
+        self._others, self._most = ("early stopping", "at most ") if early else ("left out", "")
         self._seconds = self._worked = 0.0
         self._compiled = False
 
@@ -184,10 +188,13 @@ class _Told(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         seconds = self._ended - self._began
         self._seconds, self._worked = self._seconds + seconds, self._worked + self._work(epoch) * self._timed
-        loss, accuracy, *others = (logs[name] for name in (*MEASURED, *VALIDATED) if name in logs)
-        said = f"loss {loss:.2f}, accuracy {accuracy:.2f}"
-        if others:
-            said += f"; {self._others}: loss {others[0]:.2f}, accuracy {others[1]:.2f}"
+        measures = {"loss": "loss", self._measure: self._measure.replace("_", " ")}
+        figures = [
+            ", ".join(f"{words} {logs[f'{kind}{name}']:.2f}" for name, words in measures.items())
+            for kind in ("", "val_")
+            if f"{kind}loss" in logs
+        ]
+        said = f"; {self._others}: ".join(figures)
         if self._timed:
             said += f"; {self._timed * self._batch / seconds:,.0f} photos/s"
             rest = self._steps * sum(map(self._work, range(epoch + 1, self._epochs)))
@@ -249,11 +256,11 @@ def _variables(network: keras.Model) -> list[keras.Variable]:
     return [*network.variables, *network.optimizer.variables]
 
 
-def _compiled(network: keras.Model, schedule: Schedule, steps: int, policy: str) -> keras.Model:
+def _compiled(network: keras.Model, task: Task, schedule: Schedule, steps: int, policy: str) -> keras.Model:
     network.compile(
         _optimizer(schedule, steps, policy),
-        keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=schedule.label_smoothing),
-        metrics=["accuracy"],
+        task.loss(schedule.label_smoothing),
+        metrics=[task.measured()],
         jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
     )
     return network
@@ -267,11 +274,11 @@ def _optimizer(schedule: Schedule, steps: int, policy: str) -> keras.optimizers.
     return keras.optimizers.LossScaleOptimizer(adamw) if policy == "mixed_float16" else adamw
 
 
-def _held_out(labels: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
+def _stopping(strata: Ints, groups: Ints, seed: int) -> NDArray[np.bool_]:
     """Which photos decide when to stop; none of fewer than two groups, and none whose class would have no other."""
     shuffled = np.random.default_rng(seed).permutation(np.unique(groups[groups >= 0]))
     held = np.isin(groups, shuffled[: min(max(len(shuffled) // SPARED, 1), len(shuffled) - 1)])
-    return held & np.isin(labels, labels[~held])
+    return held & np.isin(strata, strata[~held])
 
 
 def _unvaried(feed: Feed, some: Ints, batch: int, devices: int) -> tf.data.Dataset | None:

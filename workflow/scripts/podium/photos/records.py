@@ -99,8 +99,8 @@ def example(data: bytes) -> dict[str, Feature]:
     found = {}
     for features in _messages(data, 1):
         for entry in _messages(features, 1):
-            name, value = (b"".join(_messages(entry, number)[-1:]) for number in (1, 2))
-            found[name.decode()] = _feature(value)
+            parts = {number: value for number, wire, value in _fields(entry) if wire == DELIMITED}
+            found[parts.get(1, b"").decode()] = _feature(parts.get(2, b""))
     return found
 
 
@@ -162,7 +162,8 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """A message's fields: number, wire type, bytes (varints undecoded); raises ValueError if the message is cut off."""
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        # Nearly all tags are one byte, and there are a dozen in a record.
+        tag, at = (data[at], at + 1) if data[at] < 0x80 else _varint(data, at)
         if (wire := tag & 7) == DELIMITED:
             length, at = _varint(data, at)
         elif wire == VARINT:
@@ -179,9 +180,10 @@ def _fields(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """The varint at a position, and the position after it."""
-    number = 0
-    for shift, byte in enumerate(data[at : at + 10]):
-        number |= (byte & 0x7F) << 7 * shift
+    number = shift = 0
+    for byte in data[at : at + 10]:
+        number |= (byte & 0x7F) << shift
+        shift, at = shift + 7, at + 1
         if byte < 0x80:
-            return number, at + shift + 1
+            return number, at
     raise ValueError("a number is cut off")

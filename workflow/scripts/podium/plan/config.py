@@ -1,17 +1,19 @@
-"""The checked config: the facts of each competition and the complete settings of each experiment. No TensorFlow.
-
-Only this module, `plan` and `summary` use the config.
-"""
+"""The checked config: the facts of each competition and the complete settings of each experiment. No TensorFlow."""
 
 import re
 from collections.abc import Iterable
 from datetime import date
-from functools import cache, partial, reduce
+from functools import cache, cached_property, partial, reduce
 from pathlib import Path
 
 import yaml
 
-from podium.backbones import FAMILIES, refusal
+from podium import machine
+from podium.archives.layouts import LAYOUTS
+from podium.backbones import refusal
+from podium.backbones.families import BACKBONES
+from podium.networks import NETWORKS
+from podium.plan.contents import content
 from podium.plan.settings import (
     COMMAND_LINE,
     ConfigError,
@@ -27,11 +29,10 @@ from podium.plan.settings import (
     read,
     typed,
 )
+from podium.tasks import TASKS
 
 CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
-LAYOUTS = ("tables", "folders", "idx", "cifar", "tfrecord")  # the files in podium/layouts/
-EMBEDDED = ("head",)  # the networks that read embeddings; the others read pixels
 DATA_BLOCKS = ("index", "split", "preprocess")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
 HANDED_IN = ("team", "day", "attempt")  # what the name of a submission's zip consists of
@@ -61,6 +62,17 @@ class Config:
         self.ensembles: dict[str, list[str]] = config["ensembles"]
         self.experiments: Settings = config["experiments"]
 
+    @property
+    def names(self) -> list[str]:
+        """Those of all experiments and ensembles."""
+        return [*self.experiments, *self.ensembles]
+
+    @cached_property
+    def precision(self) -> str:
+        """What networks compute in. Steps are told it in so many words, so that results of two kinds never mix."""
+        named: str = self.device["precision"]
+        return machine.fastest() if named == "auto" else named
+
     def _place(self, *keys: str, below: str = CONFIG) -> str:
         """The file that a setting comes from, or the command line; `below` if neither sets it."""
         return next((place for place, each in reversed(self._layers.items()) if keys and holds(each, *keys)), below)
@@ -82,6 +94,11 @@ class Config:
         return f"{self._place('experiments', name, *keys, below=below)}: experiments.{name}.{'.'.join(keys)}"
 
     @cache  # noqa: B019 (the plan lives as long as its process)
+    def content(self, path: Path) -> str:
+        """A digest of what a user's file or folder contains."""
+        return content(path)
+
+    @cache  # noqa: B019 (the plan lives as long as its process)
     def facts(self, competition: str) -> Settings:
         """The competition's file, checked and merged over the data settings of config.yaml."""
         path = COMPETITIONS / f"{competition}.yaml"
@@ -89,11 +106,15 @@ class Config:
             known = [each.stem for each in COMPETITIONS.glob("*.yaml")]
             raise ConfigError(f"{self._at('competition')}: no file {path}{instead(competition, known)}")
         check(facts := in_order(read(path)), "competition", str(path))
-        _check_submission(f"{path}: submission", facts.get("submission", {}))
+        task = facts.get("task", defaults("competition")["task"])
+        _check_submission(f"{path}: submission", facts.get("submission", {}), task)
+        for name in TASKS.keys() & facts.keys() - {task}:
+            raise ConfigError(f"{path}: {name}: has no effect without `task: {name}`")
         _check_images(f"{path}: tables", facts.get("tables", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
+        facts["metric"] = _metric(facts, str(path))
         _check_range(facts["index"], str(path))
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
@@ -113,8 +134,12 @@ class Config:
 
     def has_validation(self, competition: str) -> bool:
         """Whether there are labelled validation photos."""
+        return any("validation" in spec for spec in self.layout(competition).values())
+
+    def layout(self, competition: str) -> Settings:
+        """How the archive is laid out: the name of the layout and its settings."""
         facts = self.facts(competition)
-        return any("validation" in facts[name] for name in LAYOUTS if facts[name])
+        return {name: facts[name] for name in LAYOUTS if facts[name]}
 
     def judging_split(self, competition: str, settings: Settings) -> str:
         """The split whose photos judge an experiment with these settings; `test` if there are no others."""
@@ -155,12 +180,11 @@ class Config:
     def experiment(self, competition: str, name: str) -> Settings:
         """The complete settings of one experiment."""
         if name not in self.experiments:
-            known = [*self.experiments, *self.ensembles]
-            raise ConfigError(f"no experiment '{name}'{instead(name, known)}")
+            raise ConfigError(f"no experiment '{name}'{instead(name, self.names)}")
         settings, at = self.merged(competition, name), partial(self.setting_at, competition, name)
         check_complete(settings, "experiment", f"{CONFIG}: experiments.{name} (over defaults)")
-        if (backbone := settings["backbone"]) not in FAMILIES:
-            raise ConfigError(f"{at('backbone')}: no backbone '{backbone}'{instead(backbone, FAMILIES)}")
+        if (backbone := settings["backbone"]) not in BACKBONES:
+            raise ConfigError(f"{at('backbone')}: no backbone '{backbone}'{instead(backbone, BACKBONES)}")
         if wrong := refusal(backbone, settings["weights"]):
             raise ConfigError(f"{at('weights')}: {wrong}")
         if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
@@ -182,8 +206,9 @@ class Config:
     def _check_teachers(self, competition: str, name: str, settings: Settings) -> None:
         """Raises ConfigError unless each teacher leaves out the same photos as the pupil and has no teachers itself."""
         where, known = self.setting_at(competition, name, "train", "teachers"), self.experiments
-        if settings["train"]["teachers"] and settings["train"]["network"] in EMBEDDED:
-            raise ConfigError(f"{where}: the network {settings['train']['network']} cannot have teachers")
+        network = settings["train"]["network"]
+        if settings["train"]["teachers"] and NETWORKS[network].reads == "embeddings":
+            raise ConfigError(f"{where}: the network {network} cannot have teachers")
         for teacher in settings["train"]["teachers"]:
             if teacher not in known:
                 raise ConfigError(f"{where}: no experiment '{teacher}'{instead(teacher, known)}")
@@ -201,8 +226,7 @@ class Config:
 
     def _may_have_test_labels(self, competition: str) -> bool:
         """Whether the competition's file allows test labels; whether TFRecord files have them is known on reading."""
-        facts = self.facts(competition)
-        return not facts["tables"] and not (facts["idx"] and "labels" not in facts["idx"]["test"])
+        return all(LAYOUTS[name].may_label_test(spec) for name, spec in self.layout(competition).items())
 
     def teachers(self, competition: str, names: list[str]) -> dict[str, list[str]]:
         """The teachers of each experiment, or of each ensemble's members, if there are any."""
@@ -243,13 +267,24 @@ def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _check_submission(where: str, said: Settings) -> None:
+def _check_submission(where: str, said: Settings, task: str) -> None:
     """Raises ConfigError for a key that has no effect without another one."""
-    needs = {"ids": ("sample", "sample" in said)}
-    needs |= dict.fromkeys(("top", "separator"), ("form: top", said.get("form") == "top"))
+    form, lists = said.get("form", "labels"), TASKS[task].lists
+    needs = {"ids": ("sample", "sample" in said), "top": ("form: top", form == "top")}
+    needs["separator"] = (f"form: {' or '.join(lists)}", form in lists)
     for key, (wanted, there) in needs.items():
         if key in said and not there:
             raise ConfigError(f"{where}.{key}: has no effect without `{wanted}`")
+
+
+def _metric(facts: Settings, where: str) -> str:
+    """The competition's metric, by default the task's first; raises ConfigError for one that the task does not have."""
+    task, known = facts["task"], TASKS[facts["task"]].metrics
+    if facts["metric"] and facts["metric"] not in known:
+        raise ConfigError(
+            f"{where}: metric: the task {task} has no '{facts['metric']}'{instead(facts['metric'], known)}"
+        )
+    return facts["metric"] or next(iter(known))
 
 
 def _check_images(where: str, tables: Settings) -> None:

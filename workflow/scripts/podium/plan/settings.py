@@ -12,6 +12,10 @@ import yaml
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from podium.archives.layouts import LAYOUTS
+from podium.networks import NETWORKS
+from podium.tasks import TASKS
+
 Settings = dict[str, Any]
 COMMAND_LINE = "--config"  # the source of a setting that is in no file
 SCHEMAS = Path(__file__).parents[3] / "schemas"
@@ -136,7 +140,12 @@ def instead(wrong: str, known: Iterable[str]) -> str:
 
 @cache
 def _schemas() -> dict[str, Settings]:
-    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
+    """The schemas by their names, with the choices that the menus offer."""
+    found = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in SCHEMAS.glob("*.yaml")}
+    found["experiment"]["properties"]["train"]["properties"]["network"]["enum"] = list(NETWORKS)
+    found["competition"]["properties"]["task"]["enum"] = list(TASKS)
+    found["competition"]["oneOf"] = [{"required": [name]} for name in LAYOUTS]
+    return found
 
 
 @cache

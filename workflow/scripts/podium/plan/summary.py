@@ -63,7 +63,7 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
         board = f"results/{competition}/leaderboard.csv"
         ranked = _column(board, "experiment") if board in asked else []
         for name in sorted(files, key=lambda name: (ranked.index(name) if name in ranked else len(ranked), name)):
-            if name in plan.config.experiments or name in plan.config.ensembles:
+            if name in plan.config.names:
                 lines.append(_result(plan, competition, name, files[name], made))
         if board in asked:
             lines.append(f"{board}   all figures, with 95 % intervals")
@@ -124,7 +124,8 @@ def changes(plan: Plan, workflow: Any) -> str:
         if hasattr(job.params, "code") and job.params.code not in before:
             code.add(job.rule.name)
         if hasattr(job.params, "state") and job.params.state not in before:
-            found.append((job.rule.name, "", "archive", "other files in the folder"))
+            key = "archive" if job.rule.name == "download" else "weights"
+            found.append((job.rule.name, getattr(job.wildcards, "experiment", ""), key, "another content"))
         for old in (each for each in before if isinstance(each, dict)):
             for path, words in differences(old, job.params.settings).items():
                 found.append((job.rule.name, *_named(plan, job, path), words))

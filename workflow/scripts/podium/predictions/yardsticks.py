@@ -1,26 +1,27 @@
 """The photos by which an experiment is judged, and the names of the figures on them. No TensorFlow."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from podium import JUDGES, SPLITS
+from podium.predictions.stored import Predictions
 from podium.step import BadInput, log
-from podium.tables import Predictions
+from podium.tasks import Task
 
 
 class Yardstick(NamedTuple):
     """Labelled photos, predicted by models that were not fitted on them.
 
-    `rows` are their places in the predictions, `truth` their class numbers, -1 for a label that the model
-    cannot know; `photos` are their rows of the index, whose groups are dealt and resampled as a whole.
+    `rows` are their places in the predictions, `truth` their labels as the task stores them; `photos` are their rows of
+    the index, whose groups are dealt and resampled as a whole.
     """
 
     name: str
     rows: NDArray[np.int64]
-    truth: NDArray[np.int64]
+    truth: NDArray[Any]
     photos: pd.DataFrame
 
     def parts(self, count: int, seed: int = 0) -> NDArray[np.int64]:
@@ -29,16 +30,15 @@ class Yardstick(NamedTuple):
         return order[self.photos.group.factorize()[0]] % count
 
 
-def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]:
+def yardsticks(task: Task, index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]:
     """All yardsticks of these predictions; copies of training photos in the other splits do not count."""
-    places = pd.Series(range(len(predictions.keys)), pd.MultiIndex.from_frame(predictions.keys))
-    number = {label: place for place, label in enumerate(predictions.labels)}
+    labels = task.taught(index)
     fitted = set(index.digest[index.split == "train"])
     found = []
     for split in SPLITS:
         own = index[index.split == split]
-        predicted = places.reindex(pd.MultiIndex.from_frame(own[["split", "id"]])).to_numpy()
-        labelled = (own.label != "").to_numpy() & ~np.isnan(predicted)
+        predicted = predictions.places(own)
+        labelled = (own.label != "").to_numpy() & (predicted >= 0)
         counts = labelled & ((split == "train") | ~own.digest.isin(fitted).to_numpy())
         name = split
         if split == "train":
@@ -47,19 +47,18 @@ def yardsticks(index: pd.DataFrame, predictions: Predictions) -> list[Yardstick]
             log.warning("%d %s photos are copies of training photos and do not count", copies, name)
         if counts.any():
             own = own[counts].reset_index(drop=True)
-            truth = own.label.map(lambda label: number.get(label, -1)).to_numpy(np.int64)
-            found.append(Yardstick(name, predicted[counts].astype(np.int64), truth, own))
+            found.append(Yardstick(name, predicted[counts], task.truth(own.label, labels), own))
     return found
 
 
-def judge(index: pd.DataFrame, predictions: Predictions) -> Yardstick | None:
+def judge(task: Task, index: pd.DataFrame, predictions: Predictions) -> Yardstick | None:
     """The yardstick on which calibration and blending are fitted, of the photos whose label the model can know.
 
     None if no photo judges; test photos never do. Raises BadInput if there is a validation table but no yardstick.
     """
-    by_name = {each.name: each for each in yardsticks(index, predictions)}
+    by_name = {each.name: each for each in yardsticks(task, index, predictions)}
     for chosen in (by_name[name] for name in JUDGES if name in by_name):
-        known = chosen.truth >= 0
+        known = task.known(chosen.truth)
         if known.any():
             photos = chosen.photos[known].reset_index(drop=True)
             return Yardstick(chosen.name, chosen.rows[known], chosen.truth[known], photos)

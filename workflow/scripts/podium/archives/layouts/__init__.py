@@ -1,25 +1,57 @@
-"""How an archive is laid out: one file for each layout, named as in the competition file. No TensorFlow.
+"""How an archive is laid out: the menu, and a file for each layout, named as in the competition file. No TensorFlow.
 
-Each file has `photos`, which lists the archive's photos as a table with the columns LISTED, and `reader`, which gives a
-listed photo's encoded bytes by its `file`. If a member contains many photos, a `file` is the member and a number in it.
+A layout's file has `photos`, which lists the archive's photos as a table with the columns LISTED, and `reader`, which
+gives a listed photo's encoded bytes by its `file`. If a member contains many photos, a `file` is the member and a
+number in it.
 """
 
 import importlib
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import pandas as pd
-
-from podium.archives.opening import Archive
 from podium.step import BadInput
+
+if TYPE_CHECKING:  # so that the plan, which reads the menu, starts without them
+    import pandas as pd
+
+    from podium.archives.opening import Archive
 
 LISTED = ["id", "file", "label", "split", "reason", "group"]
 MARK = "#"  # between a member and a number in it
 
 
-def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFrame:
+class Layout(NamedTuple):
+    """What is known of a layout before an archive is opened; its settings are those that the schema has under its name.
+
+    `may_label_test` takes these settings and says whether they allow the test photos to have labels.
+    """
+
+    may_label_test: Callable[[dict[str, Any]], bool] = lambda _: True
+
+
+# By the names of their files, in the order in which messages list them.
+LAYOUTS = {
+    "tables": Layout(may_label_test=lambda _: False),
+    "folders": Layout(),
+    "idx": Layout(may_label_test=lambda spec: "labels" in spec["test"]),
+    "cifar": Layout(),
+    "tfrecord": Layout(),
+}
+
+
+class Labels(Protocol):
+    """How the competition's task reads labels."""
+
+    def read(self, cell: str) -> str:
+        """The label as the index stores it; raises ValueError, which says why not."""
+
+    def names(self, stored: str) -> list[str]:
+        """The names in a stored label."""
+
+
+def photos(archive: "Archive", layout: dict[str, Any], labels: Labels, **checks: Any) -> "pd.DataFrame":
     """All photos as a table with the columns LISTED, split by split.
 
     `reason` states why a file cannot be read, and is empty if it can be. `group` names what a photo shares with others
@@ -28,10 +60,10 @@ def photos(archive: Archive, layout: dict[str, Any], **checks: Any) -> pd.DataFr
     is laid out differently.
     """
     ((name, spec),) = layout.items()
-    return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, **checks)
+    return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, labels, **checks)
 
 
-def reader(archive: Archive, layout: dict[str, Any]) -> Callable[[str], bytes]:
+def reader(archive: "Archive", layout: dict[str, Any]) -> Callable[[str], bytes]:
     """A function that gives a photo's encoded bytes by its `file`; it is thread-safe and may raise BadInput."""
     ((name, spec),) = layout.items()
     return importlib.import_module(f"podium.archives.layouts.{name}").reader(archive, spec)
@@ -54,15 +86,17 @@ def numbered(opened: Callable[[str], Callable[[int], bytes]]) -> Callable[[str],
     return read
 
 
-def listed(split: str, member: str, labels: list[str], first: int) -> pd.DataFrame:
-    """The photos of one member; their ids are their numbers in the split, counted from `first`."""
+def listed(split: str, member: str, labels: list[str], first: int) -> "pd.DataFrame":
+    """The photos of one member, with stored labels; their ids are their numbers in the split, counted from `first`."""
+    import pandas as pd
+
     ids = [str(first + number) for number in range(len(labels))]
     files = [f"{member}{MARK}{number}" for number in range(len(labels))]
     return pd.DataFrame({"id": ids, "file": files, "label": labels, "split": split, "reason": "", "group": ""})
 
 
 def class_names(numbers: Iterable[int], classes: list[str] | None, member: str) -> list[str]:
-    """The labels of class numbers: the classes' names, or the numbers if the competition file names no classes."""
+    """The names of class numbers: the classes' names, or the numbers if the competition file names no classes."""
     labels = []
     for place, number in enumerate(numbers):
         if classes and not 0 <= number < len(classes):

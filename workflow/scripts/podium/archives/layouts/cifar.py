@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import SPLITS
-from podium.archives.layouts import class_names, listed, numbered
+from podium.archives.layouts import Labels, class_names, listed, numbered
 from podium.archives.opening import Archive
 from podium.photos import images
 from podium.step import BadInput
@@ -21,14 +21,15 @@ from podium.step import BadInput
 SHAPE = (3, 32, 32)
 
 
-def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
+def photos(archive: Archive, spec: dict[str, Any], labels: Labels, **_: Any) -> pd.DataFrame:
     """The photos of each split, file by file; their ids are their numbers in the split."""
     found = []
     for split in SPLITS:
         first = 0
         for member in spec.get(split, []):
             numbers = _rows(archive, member, spec["label_bytes"])[:, spec["label_bytes"] - 1].tolist()
-            found.append(listed(split, member, class_names(numbers, spec.get("classes"), member), first))
+            names = class_names(numbers, spec.get("classes"), member)
+            found.append(listed(split, member, list(map(labels.read, names)), first))
             first += len(numbers)
     return pd.concat(found, ignore_index=True)
 

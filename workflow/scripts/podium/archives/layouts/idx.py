@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import SPLITS
-from podium.archives.layouts import class_names, listed, numbered
+from podium.archives.layouts import Labels, class_names, listed, numbered
 from podium.archives.opening import Archive
 from podium.photos import images
 from podium.step import BadInput
@@ -22,14 +22,14 @@ from podium.step import BadInput
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
+def photos(archive: Archive, spec: dict[str, Any], labels: Labels, **_: Any) -> pd.DataFrame:
     """The photos of each split in the order of its files; their ids are their numbers."""
     found = []
     for split in SPLITS:
         if files := spec.get(split):
             count = len(_pixels(archive, files["images"]))
-            labels = _labels(archive, files, spec.get("classes"), count) if "labels" in files else [""] * count
-            found.append(listed(split, files["images"], labels, 0))
+            names = _names(archive, files, spec.get("classes"), count) if "labels" in files else []
+            found.append(listed(split, files["images"], list(map(labels.read, names)) or [""] * count, 0))
     return pd.concat(found, ignore_index=True)
 
 
@@ -41,7 +41,7 @@ def reader(archive: Archive, _: dict[str, Any]) -> Callable[[str], bytes]:
     return numbered(opened)
 
 
-def _labels(archive: Archive, files: dict[str, str], classes: list[str] | None, count: int) -> list[str]:
+def _names(archive: Archive, files: dict[str, str], classes: list[str] | None, count: int) -> list[str]:
     values = _values(member := files["labels"], archive.unpacked(member))
     if values.ndim != 1 or values.dtype.kind not in "iu":
         raise BadInput(f"{member}: labels must be whole numbers of one dimension, not {_said(values)}")

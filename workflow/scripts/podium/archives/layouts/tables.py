@@ -9,7 +9,7 @@ import pandas as pd
 
 from podium import SPLITS
 from podium.archives.delimited import Table, archive_table
-from podium.archives.layouts import LISTED
+from podium.archives.layouts import LISTED, Labels
 from podium.archives.opening import Archive, member_name
 from podium.photos import images
 from podium.step import BadInput, log
@@ -18,22 +18,26 @@ ANY = ".*"  # at the end of a template: any suffix of a photo
 SHOWN = 5  # rows in a warning
 
 
-def photos(archive: Archive, spec: dict[str, Any], *, strict: bool) -> pd.DataFrame:
+def photos(archive: Archive, spec: dict[str, Any], labels: Labels, *, strict: bool) -> pd.DataFrame:
     """The photos that the tables list, in the tables' order; raises BadInput, naming the row, on any mismatch."""
     tables = {split: archive_table(archive, spec[split]["path"]) for split in SPLITS if split in spec}
     listed = pd.concat(
-        [_listed(archive, tables[split], split, spec[split], strict) for split in tables], ignore_index=True
+        [_listed(archive, tables[split], split, spec[split], labels, strict) for split in tables], ignore_index=True
     )
     _check_labels(listed)
-    labels = set(listed.label[listed.split == "train"])
+    taught = {name for stored in set(listed.label[listed.split == "train"]) for name in labels.names(stored)}
     if "validation" in tables:
-        for line, label in zip(
-            tables["validation"].lines, tables["validation"].column(spec["validation"]["label"]), strict=True
-        ):
-            if label not in labels:
-                raise BadInput(f"{tables['validation'].name}: line {line}: no training photo has the label '{label}'")
+        _check_taught(tables["validation"], spec["validation"]["label"], labels, taught)
     _check_unlisted(archive, listed, strict)
     return listed
+
+
+def _check_taught(table: Table, column: str, labels: Labels, taught: set[str]) -> None:
+    """Raises BadInput, naming the row, if a label is that of no training photo."""
+    for line, cell in zip(table.lines, table.column(column), strict=True):
+        for name in labels.names(labels.read(cell)):
+            if name not in taught:
+                raise BadInput(f"{table.name}: line {line}: no training photo has the label '{name}'")
 
 
 def _check_labels(listed: pd.DataFrame) -> None:
@@ -46,41 +50,52 @@ def _check_labels(listed: pd.DataFrame) -> None:
         raise BadInput(f"'{own.file.iloc[0]}' has two labels: {labels}")
 
 
-def _listed(archive: Archive, table: Table, split: str, spec: dict[str, str], strict: bool) -> pd.DataFrame:
+def _listed(
+    archive: Archive, table: Table, split: str, spec: dict[str, str], labels: Labels, strict: bool
+) -> pd.DataFrame:
     """The rows of one table, each checked; repeated rows count once."""
     ids = table.column(spec["id"], f"tables.{split}.id")
-    labels, groups = (
+    cells, groups = (
         table.column(spec[key], f"tables.{split}.{key}") if key in spec else [""] * len(ids)
         for key in ("label", "group")
     )
     files = _files(archive, table, spec["image"], strict)
     there = [file in archive for file in files]
-    rows: list[list[str]] = []
+    some = any(there)
+    kept: list[int] = []
+    stored: list[str] = []
     seen_ids: dict[str, int] = {}
     seen_files: dict[str, int] = {}
     repeated: list[str] = []
-    for number, (line, key, label, file, group) in enumerate(zip(table.lines, ids, labels, files, groups, strict=True)):
+    for number, (line, key, cell, file) in enumerate(zip(table.lines, ids, cells, files, strict=True)):
         where = f"{table.name}: line {line}"
-        if not key or ("label" in spec and not label):
-            raise BadInput(f"{where}: the {'id' if not key else 'label'} is empty")
-        if "\n" in key + label or "\r" in key + label:
+        if not key:
+            raise BadInput(f"{where}: the id is empty")
+        if "\n" in key + cell or "\r" in key + cell:
             raise BadInput(f"{where}: '{key}' or its label contains a line break")
+        try:
+            label = labels.read(cell) if "label" in spec else ""
+        except ValueError as error:
+            raise BadInput(f"{where}: {error}") from None
         first = min(seen_ids.setdefault(key, number), seen_files.setdefault(file, number))
         if table.rows[first] == table.rows[number] and first < number:
             repeated.append(f"line {line} repeats line {table.lines[first]}")
             continue
         if first < number:
-            other = f"'{labels[first]}' in line {table.lines[first]} and '{label}'"
-            fault = "occurs twice" if labels[first] == label else f"has two labels, {other}"
+            other = f"'{cells[first]}' in line {table.lines[first]} and '{cell}'"
+            fault = "occurs twice" if cells[first] == cell else f"has two labels, {other}"
             raise BadInput(f"{where}: '{key}' {fault}")
-        if not there[number] and (strict or not any(there)):
-            other = " (`strict: false` sets such rows aside)" if any(there) else ", nor is any other file of this table"
+        if not there[number] and (strict or not some):
+            other = " (`strict: false` sets such rows aside)" if some else ", nor is any other file of this table"
             raise BadInput(f"{where}: '{file}' is not in the archive{_instead(archive, table, spec, number) or other}")
-        rows.append([key, file, label, split, "" if there[number] else "not in the archive", group])
+        kept.append(number)
+        stored.append(label)
     if repeated:
         said = ", ".join(repeated[:SHOWN]) + ", …" * (len(repeated) > SHOWN)
         log.warning("WARNING: %s: repeated rows count once: %s", table.name, said)
-    return pd.DataFrame(rows, columns=LISTED)
+    reasons = ["" if each else "not in the archive" for each in there]
+    rows = pd.DataFrame({"id": ids, "file": files, "split": split, "reason": reasons, "group": groups})
+    return rows.iloc[kept].assign(label=stored)[LISTED]
 
 
 def _files(archive: Archive, table: Table, template: str, strict: bool) -> list[str]:
@@ -142,13 +157,13 @@ def _instead(archive: Archive, table: Table, spec: dict[str, str], row: int) -> 
 
 def _check_unlisted(archive: Archive, listed: pd.DataFrame, strict: bool) -> None:
     """Photos in the listed photos' folders that no table lists: raises BadInput if `strict`, else warns."""
-    folders, files = {posixpath.dirname(file) for file in listed.file}, set(listed.file)
+    files = set(listed.file)
+    rest = [name for name in archive.names() if name not in files]
+    folders = {posixpath.dirname(file) for file in files} if rest else set()
     unlisted = [
         name
-        for name in archive.names()
-        if posixpath.dirname(name) in folders
-        and posixpath.splitext(name)[1].lower() in images.SUFFIXES
-        and name not in files
+        for name in rest
+        if posixpath.dirname(name) in folders and posixpath.splitext(name)[1].lower() in images.SUFFIXES
     ]
     if unlisted and strict:
         others = f"this file, nor for {len(unlisted) - 1} others" if len(unlisted) > 1 else "this file"

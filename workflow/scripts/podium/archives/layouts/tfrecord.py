@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import SPLITS
-from podium.archives.layouts import class_names, listed, numbered
+from podium.archives.layouts import Labels, class_names, listed, numbered
 from podium.archives.opening import Archive
 from podium.photos import images
 from podium.photos.records import Feature, example, frames
@@ -94,9 +94,9 @@ class Example:
         return BadInput(f"{self.where}: '{name}' contains {held}; {wanted}")
 
 
-def photos(archive: Archive, spec: dict[str, Any], **_: Any) -> pd.DataFrame:
+def photos(archive: Archive, spec: dict[str, Any], labels: Labels, **_: Any) -> pd.DataFrame:
     """The photos of each split, file by file; test photos may lack a label and a group."""
-    found = [_split(archive, spec, split) for split in SPLITS if split in spec]
+    found = [_split(archive, spec, labels, split) for split in SPLITS if split in spec]
     return pd.concat(found, ignore_index=True)
 
 
@@ -113,23 +113,23 @@ def reader(archive: Archive, spec: dict[str, Any]) -> Callable[[str], bytes]:
     return numbered(opened)
 
 
-def _split(archive: Archive, spec: dict[str, Any], split: str) -> pd.DataFrame:
+def _split(archive: Archive, spec: dict[str, Any], labels: Labels, split: str) -> pd.DataFrame:
     """The photos of one split; their ids are from their records, or their numbers in the split."""
     members = [name for name in archive.names() if fnmatchcase(name, spec[split])]
     if not members:
         raise BadInput(f"tfrecord.{split}: no file in the archive matches '{spec[split]}' ({archive.said()})")
     found, ids, groups, first = [], list[str](), list[str](), 0
     for member in members:
-        labels = []
+        stored = []
         for record in _examples(archive, member):
             record.image(spec["image"], spec.get("shape"))
             known = split != "test" or spec["label"] in record.features
-            labels.append(record.label(spec["label"], spec.get("classes")) if known else "")
+            stored.append(labels.read(record.label(spec["label"], spec.get("classes"))) if known else "")
             ids += [record.text(spec["id"])] if "id" in spec else []
             grouped = "group" in spec and (split != "test" or spec["group"] in record.features)
             groups.append(record.text(spec["group"]) if grouped else "")
-        found.append(listed(split, member, labels, first))
-        first += len(labels)
+        found.append(listed(split, member, stored, first))
+        first += len(stored)
     table = pd.concat(found, ignore_index=True).assign(group=groups)
     if "id" in spec:
         table["id"] = ids

@@ -1,0 +1,142 @@
+"""Predictions as arrays on disk, with their keys, read and combined in blocks. No TensorFlow.
+
+A file is a structured `.npy` array with a row for each photo: `split`, `id` and `probabilities`, float32 [outputs], in
+the order of `Task.labels`. So `numpy.load(path)["probabilities"]` gives all of them.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from podium import arrays
+
+CELLS = 1 << 22  # of a block of probabilities, so that memory grows neither with photos nor with labels
+KEYS = ["split", "id"]
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+class Values(Protocol):
+    """What gives probabilities float32 [k, outputs] of k rows: an array, a file, or a mean that is computed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+class Predictions:
+    """Probabilities of photos, `predictions[rows]`, and their `keys`: `split` and `id` of each."""
+
+    def __init__(self, keys: pd.DataFrame, values: Values, places: Ints | None = None) -> None:
+        """`places` are the rows of the values that belong to the keys; by default all of them, in this order."""
+        self.keys, self._values = keys[KEYS].reset_index(drop=True), values
+        self._places = np.arange(len(keys)) if places is None else places
+        self.outputs = int(values.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, rows: Any) -> Floats:
+        """Probabilities float32 [k, outputs] of these k rows."""
+        return np.asarray(self._values[self._places[rows]], np.float32)
+
+    def of(self, split: str) -> "Predictions":
+        return self.rows(np.flatnonzero(self.keys.split == split))
+
+    def at(self, keys: pd.DataFrame) -> "Predictions":
+        """The rows of these photos, in their order."""
+        return self.rows(self.places(keys))
+
+    def rows(self, rows: Ints) -> "Predictions":
+        return Predictions(self.keys.take(rows), self._values, self._places[rows])
+
+    def places(self, keys: pd.DataFrame) -> Ints:
+        """The row of each of these photos, int [n]; -1 for one that was not predicted."""
+        return pd.MultiIndex.from_frame(self.keys).get_indexer(pd.MultiIndex.from_frame(keys[KEYS]))
+
+    def blocks(self, rows: Ints | None = None) -> Iterator[tuple[Ints, Floats]]:
+        """Places in `rows`, by default in all rows, and their probabilities, a few at a time."""
+        rows = np.arange(len(self)) if rows is None else rows
+        size = max(1, CELLS // max(self.outputs, 1))
+        for start in range(0, len(rows), size):
+            places = np.arange(start, min(start + size, len(rows)))
+            yield places, self[rows[places]]
+
+    def write(self, path: Path) -> None:
+        write(path, self.keys, self.outputs, (block for _, block in self.blocks()))
+
+    @classmethod
+    def read(cls, path: Path) -> "Predictions":
+        """The predictions in a file; only their keys are read at once."""
+        return cls(*_opened(path))
+
+
+def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats]) -> None:
+    """Writes the predictions of these photos, whose probabilities come in blocks, in the order of the keys."""
+    texts = [keys[name].to_numpy(str) if len(keys) else np.zeros(0, "U1") for name in KEYS]
+    kind = np.dtype([*((name, text.dtype) for name, text in zip(KEYS, texts, strict=True)), _values(outputs)])
+
+    def rows() -> Iterator[NDArray[Any]]:
+        start = 0
+        for block in blocks:
+            found = np.empty(len(block), kind)
+            for name, text in zip(KEYS, texts, strict=True):
+                found[name] = text[start : start + len(block)]
+            found["probabilities"] = block
+            start += len(block)
+            yield found
+
+    arrays.write(path, kind, (len(keys),), rows())
+
+
+def mean(tables: Sequence[Predictions], index: pd.DataFrame) -> Predictions:
+    """The mean of each photo's rows in all tables, in the index's order; all photos that occur in any table."""
+    listed: pd.DataFrame = index[KEYS].reset_index(drop=True)
+    places = np.stack([table.places(listed) for table in tables])
+    occurs = (places >= 0).any(0)
+    return Predictions(listed.take(np.flatnonzero(occurs)), _Mean(tables, places[:, occurs]))
+
+
+class _Mean:
+    """The mean of tables, computed for the rows that are asked for; `places` are their rows in each, or -1."""
+
+    def __init__(self, tables: Sequence[Predictions], places: Ints) -> None:
+        self._tables, self._places = tables, places
+        self.shape = (places.shape[1], tables[0].outputs)
+
+    def __getitem__(self, rows: Any) -> Floats:
+        places = self._places[:, rows]
+        total = np.zeros((places.shape[1], self.shape[1]))
+        for table, own in zip(self._tables, places, strict=True):
+            total[own >= 0] += table[own[own >= 0]]
+        return (total / (places >= 0).sum(0)[:, None]).astype(np.float32)
+
+
+class _Field:
+    """The probabilities in a file."""
+
+    def __init__(self, rows: arrays.Rows) -> None:
+        self._rows = rows
+        self.shape = (len(rows), *rows.dtype["probabilities"].shape)
+
+    def __getitem__(self, rows: Any) -> Floats:
+        return self._rows[rows]["probabilities"]
+
+
+def _opened(path: Path) -> tuple[pd.DataFrame, _Field]:
+    rows = arrays.Rows([path])
+    found: dict[str, list[NDArray[Any]]] = {name: [rows[[]][name]] for name in KEYS}
+    for _, block in rows.batches(np.arange(len(rows)), max(1, 4 * CELLS // rows.bytes_per_row)):
+        for name, own in found.items():
+            own.append(block[name].copy())
+    return pd.DataFrame({name: np.concatenate(own).astype(object) for name, own in found.items()}), _Field(rows)
+
+
+def _values(outputs: int) -> tuple[str, str, tuple[int, ...]]:
+    return ("probabilities", "f4", (outputs,))
