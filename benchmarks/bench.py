@@ -219,6 +219,9 @@ def main() -> None:
             print(f"no {given.grocery}: the grocery hackathon is left out (make bench GROCERY=PATH)")
         if "scale" in given.parts:
             subprocess.run([sys.executable, HERE / "scale.py"], check=True)
+            head = measured([sys.executable, HERE / "head.py"])
+            took = f"{head['processor_seconds']:.0f} processor seconds"
+            show("head on 100,000 photos and 4 views", f"{head['peak_memory_mb']:.0f} MB", took)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,7 @@ def test_saved_head_gives_scikit_learns_probabilities(
 ) -> None:
     monkeypatch.setattr(head, "KEPT", kept)
     monkeypatch.setattr(head, "BLOCK", 20_000)  # the numbers of seven photos
+    monkeypatch.setattr(head, "LEAST", 1)
     part, truth = embeddings
     rows = np.arange(48)
     model, history = head.fit(dataset([part], rows, np.eye(4)[truth[rows]], rows), **OPTIONS)
@@ -142,6 +143,7 @@ def test_predictions_come_in_blocks(
     arguments = (tmp_path / "model.keras", [part], np.arange(59, -1, -1), ["plain", "flip"])
     whole = joined(head.predict(*arguments))
     monkeypatch.setattr(head, "BLOCK", 40_000)
+    monkeypatch.setattr(head, "LEAST", 1)
     blocks = [*head.predict(*arguments)]
     assert max(map(len, blocks)) < 20
     np.testing.assert_allclose(np.concatenate(blocks), whole, atol=1e-6)

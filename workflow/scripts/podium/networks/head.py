@@ -32,7 +32,7 @@ LAYER = "head"
 INNER_SHARE = 4  # one photo in four chooses the penalty
 ABSENT = 10.0  # how far below the others the logit of a class without training photos stays
 KEPT = 2**28  # bytes of embeddings: so many stay in memory, more are read again in each pass
-BLOCK = 2**24  # numbers in a block: embeddings, and what is computed of them
+BLOCK, LEAST = 2**22, 512  # numbers in a block, and rows in it, since products with fewer are slow
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -219,9 +219,10 @@ def _averaged(task: tasks.Task, embeddings: Floats, kernel: Floats, bias: Floats
 
 
 def _blocks(start: int, stop: int, shape: tuple[int, ...], outputs: int = 0) -> Iterator[slice]:
-    """The photos from `start` to `stop` in blocks, at least one; each has `shape`, views and features, and outputs."""
+    """The photos from `start` to `stop` in blocks, at least one; a photo has `shape`, views and features."""
     views, features = shape
-    size = max(1, BLOCK // (views * (features + 4 * outputs)))
+    # Beside the logits there are three arrays of the same size.
+    size = max(1, max(LEAST, BLOCK // (features + 4 * outputs)) // views)
     for first in range(start, max(stop, start + 1), size):
         yield slice(first, min(first + size, stop))
 
