@@ -29,6 +29,7 @@ SIDE, COARSE, BLOCK = 32, 4, 1000  # pixels of a photo and of the noise that it 
 CLASSES, TEST_EVERY = 10, 10
 FEW = 1_000  # photos that cost little more than the start of a step
 REPEATS = 3  # of what is short
+GIGABYTES = 5  # of a large archive
 THREADS = 1  # so that two steps run side by side on two cores
 LAYOUT = (
     "{tables: {train: {path: train.csv, image: 'train/{file}', id: file, label: label}, "
@@ -158,7 +159,36 @@ def labels(folder: Path, counts: list[int]) -> None:
             print(f"{log.stem:<36}{int(peak[1]):>21} MB", flush=True)
 
 
-ROWS: dict[str, Callable[[Path, list[int]], None]] = {"growth": growth, "shards": shards, "labels": labels}
+def idle(folder: Path, counts: list[int]) -> None:
+    """A run with nothing to do and a dry run, behind a small and a large archive, also once all is touched."""
+    project = copy_project(folder / "project")
+    facts = yaml.safe_load(LAYOUT) | {"run": ["linear"], "defaults": {"size": SIDE, "folds": 0}}
+    (project / "config/competitions/many.yaml").write_text(yaml.safe_dump(facts))
+    print(f"{'seconds of snakemake':<36}{'nothing to do':>24}{'dry run':>12}")
+    for gigabytes in (0, GIGABYTES):
+        make_archive(folder / "made.zip", counts[0] // 100)
+        with zipfile.ZipFile(folder / "made.zip", "a") as archive:
+            for number in range(gigabytes):
+                archive.writestr(f"other/{number}", bytes(10**9))
+        given = ["--config", "competition=many", f"archive={folder / 'made.zip'}"]
+        snakemake(project, *given)
+        for state in ("finished", "touched"):
+            if state == "touched":
+                for path in [*(project / "data").rglob("*"), *(project / "results").rglob("*")]:
+                    path.touch()
+            seconds = [
+                statistics.median(snakemake(project, *given, *dry) for _ in range(REPEATS)) for dry in ([], ["-n"])
+            ]
+            what = f"{gigabytes} GB beside the photos, {state}"
+            print(f"{what:<36}{seconds[0]:>22.1f} s{seconds[1]:>10.1f} s", flush=True)
+
+
+ROWS: dict[str, Callable[[Path, list[int]], None]] = {
+    "growth": growth,
+    "shards": shards,
+    "labels": labels,
+    "idle": idle,
+}
 
 
 def main() -> None:
