@@ -1,5 +1,6 @@
 """Small competitions of real photos, made from the sample photos that scikit-learn and scikit-image ship."""
 
+import fcntl
 import io
 import json
 import os
@@ -55,14 +56,6 @@ EXPERIMENTS = ("linear", "cnn", "whole", "pupil", "both")
 RESULTS = Path("results/pets")
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-
-
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run in one process, which makes its fixtures once, and so do those of the `finished` run."""
-    for item in items:
-        shared = "finished" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("finished" if shared else item.nodeid.partition("::")[0]))
 
 
 @cache
@@ -310,9 +303,23 @@ def edit(path: Path, change: Callable[[dict], object]) -> None:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A finished run on 32 photos, of which one training and one test file are broken.
 
-    Both small networks in folds and their blend; one of them on all photos too, which teaches the other.
+    Both small networks in folds and their blend; one of them on all photos too, which teaches the other. Processes that
+    run tests side by side share the run, and each has a copy.
     """
-    project = copy_project(tmp_path_factory.mktemp("project"))
+    base, alone = tmp_path_factory.getbasetemp(), "PYTEST_XDIST_WORKER" not in os.environ
+    whole = (base if alone else base.parent) / "finished"
+    with (whole.parent / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (whole / "said.txt").exists():
+            said = finish_a_project(copy_project(whole))
+            (whole / "said.txt").write_text(said)
+    project = shutil.copytree(whole, tmp_path_factory.mktemp("project"), symlinks=True, dirs_exist_ok=True)
+    (project / "said.txt").unlink()
+    return project, (whole / "said.txt").read_text()
+
+
+def finish_a_project(project: Path) -> str:
+    """What Snakemake says of the run of `finished`."""
     members = competition(train=8, validation=2, test=2)
     members["train/co3.jpg"] = members["train/co3.jpg"][:400]  # before its first row
     members["test/te201.jpg"] = b""
@@ -331,7 +338,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         config["ensembles"]["both"] = ["linear", "cnn"]
 
     edit(project / "config/config.yaml", shrink)
-    return project, snakemake(project, "--cores", "all", *ARCHIVE)
+    return snakemake(project, "--cores", "all", *ARCHIVE)
 
 
 # The config of the plans that `plan` makes.

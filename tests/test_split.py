@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CLASSIFICATION
+from conftest import CLASSIFICATION, dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import StratifiedGroupKFold
@@ -163,7 +163,9 @@ def out_of_fold(folds: pd.DataFrame, features: np.ndarray, truth: np.ndarray) ->
     right = 0
     for fold in folds.fold.unique():
         own = (folds.fold == fold).to_numpy()
-        classes, kernel, bias = head._logistic(features[None, ~own], truth[~own], 1.0)
+        seen = np.flatnonzero(~own)
+        data = dataset([], seen, np.eye(3)[truth[seen]], seen)
+        classes, kernel, bias = head._logistic(data, np.arange(len(seen)), features[seen, None], 1.0)
         right += (classes[(features[own] @ kernel + bias).argmax(1)] == truth[own]).sum()
     return right / len(truth)
 

@@ -15,8 +15,10 @@ from conftest import ROOT, SUBJECTS, TASK, UNVARIED, dataset, encoded, joined, p
 
 from podium.models.writing import calibrated, for_any_size, save
 from podium.networks import cnn, finetune, head, mlp
+from podium.networks.data import Dataset
 from podium.photos import images, pixels, views
 from podium.tables import write_csv
+from podium.tasks import task
 
 SIZE = 32
 CNN = {"size": SIZE, "precision": "float32", "epochs": 4, "batch": 8, "learning_rate": 0.005, "weight_decay": 0.01}
@@ -176,3 +178,19 @@ def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
     )
     flipped = model(np.ascontiguousarray(pixels.Pixels([parts["cnn"]])[ROWS][:, :, ::-1])).numpy()
     np.testing.assert_allclose(found["flip"], flipped, atol=1e-3)
+
+
+def test_several_labels_are_learned_by_a_network_on_pixels(parts: dict[str, Path], tmp_path: Path) -> None:
+    """Two of three labels say which subject a photo shows; what is measured beside the loss is the task's figure."""
+    several = task({"multilabel": {"separator": " "}})
+    truth = np.stack([ROWS % 4 == 0, ROWS % 4 < 2, np.ones(32, bool)], axis=1)
+    none = np.zeros((0, 3), np.float32)
+    data = Dataset(several, ["a", "b", "c"], [parts["cnn"]], ROWS, truth, ROWS, none)
+    model, history = cnn.fit(data, seed=0, resume=tmp_path, **(CNN | {"epochs": 12}))
+    assert list(history) == ["epoch", "loss", "samples_f1"]
+    save(model, several, data.labels, tmp_path / "model.keras")
+    found = joined(cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, ["plain"]))
+    figures = several.figures(several.evidence(truth, found, {}))
+    assert figures["macro_auc"] > 0.95
+    assert figures["samples_f1"] > 0.9
+    assert history.samples_f1.iloc[-1] > 0.8 > history.samples_f1.iloc[0] - 0.2
