@@ -184,7 +184,9 @@ def test_out_of_fold_figures_of_bursts_say_what_new_bursts_will_give(tmp_path: P
         split(tmp_path / "index.csv", tmp_path / "folds.csv", task=CLASSIFICATION, count=5, seed=0)
         folds = read_csv(tmp_path / "folds.csv")
         figures.append(out_of_fold(folds, features, truth))
-        tried = head._try_penalties(features[None], truth, folds.group.to_numpy(), [1e4, 1.0], seed=0)
+        inner = head._inner(truth, folds.group.to_numpy(), seed=0)
+        order, data = np.argsort(inner, kind="stable"), dataset([], np.arange(300), np.eye(3)[truth], np.arange(300))
+        tried = head._try_penalties(data, order, features[order, None], int(inner.sum()), [1e4, 1.0])
         chosen.append(tried.penalty[tried.inner_log_loss.idxmin()])
     assert figures[0] > 0.9
     assert figures[1] < 0.5
