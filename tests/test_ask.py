@@ -121,7 +121,7 @@ def test_what_a_sample_s_encoding_lacks_is_handed_in_as_utf_8(tmp_path: Path, ca
         ("file,label,x\n1.jpg,,\n2.jpg,,\n3.jpg,,\n", {}, "sample.csv: line 1: 2 columns next to the id"),
         ("file,NA\n1.jpg,\n2.jpg,\n3.jpg,\n", {"form": "probabilities"}, "line 1: no column for the label 'a,b'"),
         (None, {"form": "top", "separator": ","}, r"submission\.separator: ',' occurs in the label 'a,b'"),
-        (None, {"form": "top", "top": 4}, r"submission\.top: 4 is more than the 3 classes"),
+        (None, {"form": "top", "top": 4}, r"submission\.top: 4 is more than the 3 that there are"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(

@@ -28,11 +28,12 @@ from conftest import (
 )
 from PIL import Image, ImageOps
 
-from index import index
+from index import _set_aside, index
 from podium.archives.delimited import format_table
 from podium.photos import images, records
 from podium.step import BadInput
 from podium.tables import read_csv
+from podium.tasks import task
 
 MEMBERS = competition(train=2, test=1, validation=1)
 OUTPUTS = ("index.csv", "quarantine.csv", "depth.json")
@@ -597,7 +598,7 @@ def test_a_group_in_training_and_validation_gives_a_warning(tmp_path: Path, capl
 
 def test_a_training_photo_under_two_labels_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     listed(tmp_path, MEMBERS | {"train/co1.jpg": MEMBERS["train/ch0.jpg"]})
-    assert "1 training photos have several labels, such as train/ch0.jpg" in caplog.text
+    assert "1 training photos have copies with other labels, such as train/ch0.jpg" in caplog.text
 
 
 def test_it_stops_where_nothing_can_be_learned(tmp_path: Path) -> None:
@@ -735,3 +736,14 @@ def test_the_real_hackathon_is_read_whole(tmp_path: Path) -> None:
     assert found.split.value_counts().to_dict() == {"train": 2640, "test": 2485, "validation": 296}
     assert len(TASK.taught(found)) == 81
     assert read_csv(paths[1]).empty
+
+
+def test_no_label_loses_its_last_training_photo_to_the_test_part() -> None:
+    """`z` is never the rarest label of its photos."""
+    labels = ['["a", "z"]', '["a"]', '["b", "z"]', '["b"]']
+    photos = pd.DataFrame({"label": labels, "split": "train", "digest": list("1234"), "group": range(4)})
+    several = task({"multilabel": {"separator": " "}})
+    for seed in range(20):
+        left = _set_aside(several, photos, "folders", 0.5, seed)
+        assert several.taught(left) == ["a", "b", "z"]
+        assert (left.split == "test").any()

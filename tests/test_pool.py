@@ -77,7 +77,7 @@ def test_test_photos_that_could_not_be_read_get_the_share_of_each_class(
     assert list(found.keys.id) == [*INDEX.id, "x9", "NA"]
     assert list(found.keys.split[-2:]) == ["test", "test"]
     assert found[-2:] == pytest.approx(np.tile([1 / 6, 2 / 6, 3 / 6], (2, 1)))
-    assert "2 test photos cannot be read and get the training photos' class frequencies; the first is x9" in caplog.text
+    assert "2 test photos cannot be read and get the training photos' label frequencies; the first is x9" in caplog.text
 
 
 def test_a_test_photo_that_no_fit_predicted_stops_it(tmp_path: Path) -> None:

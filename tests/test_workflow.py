@@ -146,7 +146,7 @@ def test_a_person_can_follow_the_run(finished: tuple[Path, str]) -> None:
         name = re.match(r"results/pets/(\w+)/submission.csv   macro f1 [\d.]+ .* on the validation photos", line)
         assert name and name[1] in EXPERIMENTS
     assert board.startswith("results/pets/leaderboard.csv")
-    warning = "test photos cannot be read and got the training photos' class frequencies"
+    warning = "test photos cannot be read and got the training photos' label frequencies"
     assert lost == f"data/pets/quarantine.csv   WARNING: 1 {warning}"
     jobs = int(re.findall(r"^total +(\d+)", said, re.M)[0])
     assert len(list((project / "logs/pets").rglob("*.log"))) == jobs - 1  # `all` does nothing

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podium.tables import part_rows, read_csv, write_csv
+from podium.tables import read_csv, write_csv
 
 TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
 NASTY = ["id", "split", "NA", "1", "a,b", "", "nan", 'say "hi"', " x ", "True"]
@@ -19,9 +19,3 @@ def test_ids_and_labels_of_our_own_tables_stay_text(
     found = read_csv(path)
     assert list(found[["id", "label"]].itertuples(index=False, name=None)) == rows
     assert list(found.fold) == list(range(len(rows)))
-
-
-def test_parts_keep_their_order() -> None:
-    index = pd.DataFrame({"label": ["b", "a", "b", "c"], "part": ["t-0", "t-1", "t-0", "v-0"]})
-    assert list(part_rows(index, "t-0").label) == ["b", "b"]
-    assert list(part_rows(index, "t-0").index) == [0, 1]

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.predictions.evidence import PARTS, Scaled, decision, gathered, some
-from podium.predictions.stored import Predictions, mean
+from podium.predictions.evidence import PARTS, decision, gathered, some
+from podium.predictions.stored import Predictions, Scaled, mean
 from podium.predictions.temperature import as_sure, fitted
 from podium.predictions.yardsticks import Yardstick, judge, yardsticks
 from podium.step import Output, log, run
@@ -191,14 +191,14 @@ def _why(judged: str, temperature: float, figures: dict[str, dict[str, float]]) 
     if error["after"] > error["before"]:
         said += (
             "; kept although the calibration error rose: the temperature is chosen by log loss, which counts every "
-            "probability, where the error counts that of the most likely class only"
+            "probability, where the error counts how sure answers are"
         )
     return said
 
 
 def _log_loss(task: Task, truth: NDArray[Any], predictions: Predictions) -> float:
-    losses = [charged(task.given(truth[own], block)) for own, block in predictions.blocks()]
-    return float(sum(each.sum() for each in losses) / sum(each.size for each in losses))
+    losses = [charged(task.given(truth[own], block)).mean() * len(own) for own, block in predictions.blocks()]
+    return float(sum(losses) / len(predictions))
 
 
 def _calibration_error(task: Task, truth: NDArray[Any], predictions: Predictions) -> float:

@@ -18,6 +18,7 @@ SAID = {
     "penalty": "L2 penalty",
     "loss": "loss (cross-entropy in nats)",
     "accuracy": "accuracy (share of photos)",
+    "samples_f1": "F1 (mean of photos)",
     "inner_log_loss": "log loss on the inner quarter (nats)",
 }
 MARKERS = "os^Dv<"  # so many fits are told apart; of more the mean is drawn

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from podium import tasks
+from podium import JUDGES, tasks
 from podium.predictions import history
 from podium.predictions.evidence import crossfitted, gathered
 from podium.predictions.scores import score
 from podium.predictions.stored import Predictions, mean
-from podium.predictions.yardsticks import yardsticks
+from podium.predictions.yardsticks import Yardstick, yardsticks
 from podium.step import Growing, Output, log, run
 from podium.tables import read_csv, write_csv
 
@@ -40,21 +41,17 @@ def evaluate(
 
     The yardsticks are the training photos out of fold or a held-out fold of them, the validation table if there is one,
     and the held-out test photos if their labels are known. `task` is the task's name with its settings. Answers are
-    made of probabilities as `calibration` says; where this was fitted on the yardstick itself, each photo is answered
-    by others of its photos. Each figure has a 95 % interval. `fits` are the predictions of each fit, seed by seed: with
-    several seeds, each is scored alone too. If there is no yardstick, the tables contain only their headers. `scored`
-    keeps the figures of all settings that the experiment ever had; `settings` are the current settings that the figures
-    depend on.
+    made of probabilities as is best for other photos of the yardstick; of test photos as `calibration` says. Each
+    figure has a 95 % interval. `fits` are the predictions of each fit, seed by seed: with several seeds, each is scored
+    alone too. If there is no yardstick, the tables contain only their headers. `scored` keeps the figures of all
+    settings that the experiment ever had; `settings` are the current settings that the figures depend on.
     """
     photos, found, target = read_csv(index), Predictions.read(predictions), tasks.task(task)
-    how, labels = json.loads(calibration.read_text()), target.taught(photos)
+    decision, labels = json.loads(calibration.read_text())["decision"], target.taught(photos)
     figures, by_label, wrong = {}, [], []
     for yardstick in yardsticks(target, photos, found):
         own = yardstick.photos
-        if yardstick.name == how["yardstick"]:
-            evidence = crossfitted(target, yardstick, found)
-        else:
-            evidence = gathered(target, yardstick.truth, found, yardstick.rows, how["decision"])
+        evidence = _evidence(target, yardstick, found, decision)
         figures[yardstick.name] = score(target, evidence, own.group.to_numpy())
         by_label.append(target.label_scores(evidence, labels).assign(yardstick=yardstick.name))
         if (groups := own.group.nunique()) < min(FEW, len(own)):
@@ -64,7 +61,7 @@ def evaluate(
         told = own[["id", "file", "label"]].assign(yardstick=yardstick.name)
         wrong.append(pd.concat([told, answered], axis=1).loc[answered.wrong, MISTAKE_COLUMNS])
     if len(seeds) > 1:
-        _add_seeds(target, figures, photos, [Predictions.read(path) for path in fits], len(seeds))
+        _add_seeds(target, figures, photos, [Predictions.read(path) for path in fits], len(seeds), decision)
     for name, each in figures.items():
         log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in target.metrics))
     if not figures:
@@ -77,6 +74,13 @@ def evaluate(
     write_csv(mistakes, surest)
 
 
+def _evidence(task: tasks.Task, yardstick: Yardstick, found: Predictions, decision: tasks.Decision) -> NDArray[Any]:
+    """Each photo that may judge is answered by others of its kind; test photos as in the submission."""
+    if yardstick.name in JUDGES:
+        return crossfitted(task, yardstick, found)
+    return gathered(task, yardstick.truth, found, yardstick.rows, decision)
+
+
 def _digest(photos: pd.DataFrame) -> str:
     """A digest that changes with the photos, their labels or splits, but not with parts, which only divide the work."""
     return hashlib.sha256(photos.drop(columns="part", errors="ignore").to_csv(index=False).encode()).hexdigest()[:16]
@@ -87,7 +91,12 @@ def _stacked(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 
 def _add_seeds(
-    task: tasks.Task, figures: dict[str, Any], photos: pd.DataFrame, fits: list[Predictions], seeds: int
+    task: tasks.Task,
+    figures: dict[str, Any],
+    photos: pd.DataFrame,
+    fits: list[Predictions],
+    seeds: int,
+    decision: tasks.Decision,
 ) -> None:
     """Adds to each figure the mean and the standard deviation of the single seeds' scores."""
     alone: dict[str, list[dict[str, float]]] = {}
@@ -95,7 +104,7 @@ def _add_seeds(
     for first in range(0, len(fits), each):
         found = mean(fits[first : first + each], photos)
         for yardstick in yardsticks(task, photos, found):
-            reached = task.figures(crossfitted(task, yardstick, found))
+            reached = task.figures(_evidence(task, yardstick, found, decision))
             alone.setdefault(yardstick.name, []).append(reached)
     for name, figures_alone in alone.items():
         for metric in task.metrics:

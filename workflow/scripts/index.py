@@ -165,19 +165,22 @@ def _set_aside(task: tasks.Task, photos: pd.DataFrame, layout: str, fraction: fl
     distinct = train[plain.groupby(train.group).transform("all")].drop_duplicates("digest")
     strata = task.strata(task.truth(distinct.label, task.taught(train))).tolist()
     groups, by_label = defaultdict[int, Counter[int]](Counter), defaultdict[int, dict[int, None]](dict)
-    for group, label in zip(distinct.group, strata, strict=True):
-        groups[group][label] += 1
-        by_label[label][group] = None  # a set that keeps its order
+    names = defaultdict[int, Counter[str]](Counter)
+    for group, stratum, label in zip(distinct.group, strata, distinct.label, strict=True):
+        groups[group][stratum] += 1
+        names[group].update(task.names(label))
+        by_label[stratum][group] = None  # a set that keeps its order
     total, held = Counter(strata), set[int]()
-    left, wanted = total.copy(), Counter({label: round(fraction * count) for label, count in total.items()})
+    left = Counter(name for own in names.values() for name in own.elements())
+    wanted = Counter({stratum: round(fraction * count) for stratum, count in total.items()})
     for label in sorted(by_label):
         for group in random.permutation(list(by_label[label])):
             own = groups[group]
             # What holding it out adds to the sum of squared distances from the wanted shares.
             farther = sum(count * (count - 2 * wanted[each]) / total[each] ** 2 for each, count in own.items())
-            if farther < 0 and group not in held and all(left[each] > count for each, count in own.items()):
+            if farther < 0 and group not in held and all(left[each] > n for each, n in names[group].items()):
                 held.add(group)
-                left.subtract(own)
+                left.subtract(names[group])
                 wanted.subtract(own)
     if not held:
         raise BadInput(f"{layout}.holdout: a share of {fraction} of each class is less than one photo or group")
@@ -200,7 +203,7 @@ def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -
     for label in sorted(set(task.taught(unreadable)) - set(labels)):
         log.warning("WARNING: no training photo of '%s' can be read: it is lost", label)
     for split, own in unreadable.groupby("split"):
-        fate = "get the training photos' class frequencies in the submission" if split == "test" else "are left out"
+        fate = "get the training photos' label frequencies in the submission" if split == "test" else "are left out"
         log.warning(
             "WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)",
             len(own),
@@ -234,7 +237,9 @@ def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -
     conflicts = train.groupby("digest").label.nunique()
     if (conflicts > 1).any():
         file = train.file[train.digest == conflicts[conflicts > 1].index[0]].iloc[0]
-        log.warning("WARNING: %d training photos have several labels, such as %s", (conflicts > 1).sum(), file)
+        log.warning(
+            "WARNING: %d training photos have copies with other labels, such as %s", (conflicts > 1).sum(), file
+        )
     log.info(
         "%d %s; %s",
         len(labels),

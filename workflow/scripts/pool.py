@@ -1,6 +1,6 @@
 """Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged."""
 
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output, *, tas
     """Combine the predictions of an experiment's fits: out-of-fold ones are joined, all others averaged.
 
     One row for each photo that a fit predicted. `task` is the task's name with its settings. Test photos that cannot be
-    read get the training photos' class frequencies (the prior). Raises BadInput if a readable test photo has no
+    read get the training photos' label frequencies (the prior). Raises BadInput if a readable test photo has no
     prediction.
     """
     photos, unread = read_csv(index), read_csv(quarantine)
@@ -29,12 +29,12 @@ def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output, *, tas
     if len(lost := tests[found.places(tests) < 0]):
         raise BadInput(f"{fits[0]}: no prediction for the test photo {lost.id.iloc[0]}")
     unread = unread[unread.split == "test"]
-    priors = np.tile(_prior(tasks.task(task), photos), (len(unread), 1))
+    prior = _prior(tasks.task(task), photos)[None]
     keys = pd.concat([found.keys, unread[["split", "id"]]], ignore_index=True)
-    write(pooled, keys, found.outputs, chain((block for _, block in found.blocks()), [priors]))
+    write(pooled, keys, found.outputs, chain((block for _, block in found.blocks()), repeat(prior, len(unread))))
     if len(unread):
         log.warning(
-            "WARNING: %d test photos cannot be read and get the training photos' class frequencies; the first is %s",
+            "WARNING: %d test photos cannot be read and get the training photos' label frequencies; the first is %s",
             len(unread),
             unread.id.iloc[0],
         )

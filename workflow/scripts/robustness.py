@@ -3,6 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from podium import tasks
 from podium.models.reading import check_classes
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
-from podium.predictions.evidence import Scaled, gathered
+from podium.predictions.evidence import gathered
 from podium.predictions.scores import score
-from podium.predictions.stored import Predictions, mean
+from podium.predictions.stored import Predictions, Scaled, mean, write
 from podium.predictions.yardsticks import yardsticks
 from podium.step import BadInput, Output, log, run
 from podium.tables import read_csv, write_csv
@@ -62,19 +63,19 @@ def robustness(
         raise BadInput(f"{index}: no {split} photo can judge: each has no label or is a copy of a training photo")
     yardstick = judging[0]
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
-    found: dict[tuple[str, float], list[Predictions]] = {each: [] for each in levels}
-    for model, own in zip(models, rows, strict=True):
-        network = training.load(model, saved_model)
-        for kind, level in levels:
-            spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
-            probabilities = np.concatenate([*training.average(network, photos, own, views, spoil)])
-            found[kind, level].append(Predictions(keys.iloc[own], probabilities))
-    lines = []
-    for (kind, level), tables in found.items():
-        predicted = mean(tables, index_)
-        temperatures = np.full(len(predicted), how["temperature"], np.float32)
-        calibrated = Predictions(predicted.keys, Scaled(target, predicted, temperatures))
-        evidence = gathered(target, yardstick.truth, calibrated, yardstick.rows, how["decision"])
+    networks, lines = [training.load(model, saved_model) for model in models], []
+    for kind, level in levels:
+        spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
+        with TemporaryDirectory() as folder:
+            tables = []
+            for number, (network, own) in enumerate(zip(networks, rows, strict=True)):
+                found = training.average(network, photos, own, views, spoil)
+                write(Path(folder, str(number)), keys.iloc[own], len(labels), found)
+                tables.append(Predictions.read(Path(folder, str(number))))
+            predicted = mean(tables, index_)
+            temperatures = np.full(len(predicted), how["temperature"], np.float32)
+            calibrated = Predictions(predicted.keys, Scaled(target, predicted, temperatures))
+            evidence = gathered(target, yardstick.truth, calibrated, yardstick.rows, how["decision"])
         figures = score(target, evidence, yardstick.photos.group.to_numpy())
         ends = {f"{metric}{end}": figures[metric][key] for metric in target.metrics for end, key in ENDS.items()}
         lines.append(

@@ -27,7 +27,8 @@ def split(index: Path, folds: Output, *, task: dict[str, Any], count: int, seed:
     fold = deal(distinct.stratum.to_numpy(), distinct.group.to_numpy(), count, seed)
     dealt, group = train.digest.map(dict(zip(distinct.digest, fold, strict=True))), train.group.factorize()[0]
     write_csv(folds, pd.DataFrame({"id": train.id, "fold": dealt, "group": group}))
-    rare = train.groupby("stratum").group.nunique()
+    labelled = train[["label", "group"]].drop_duplicates()
+    rare = labelled.assign(label=labelled.label.map(target.names)).explode("label").groupby("label").group.nunique()
     if rare.min() < count:
         said = "%d %s have fewer than %d photos or groups, so some folds contain none of their photos"
         log.warning(said, (rare < count).sum(), target.unit, count)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from podium import tasks
 from podium.models.writing import save
 from podium.networks.data import Dataset
-from podium.predictions.stored import Predictions, mean
+from podium.predictions.stored import Predictions, Scaled, mean
 from podium.step import Output, Resume, log, run
 from podium.tables import read_csv, write_csv
 
@@ -84,7 +84,7 @@ def _dataset(
     index: pd.DataFrame,
     dealt: pd.DataFrame,
     fold: int | None,
-    taught: tuple[Ints, Floats],
+    taught: tuple[Ints, Predictions | Floats],
 ) -> Dataset:
     """The training photos without the fold, those that teachers label, and those that are only measured."""
     labels, train = task.taught(index), index[index.split == "train"]
@@ -119,14 +119,16 @@ def _measured(task: tasks.Task, index: pd.DataFrame, folds: Ints, fold: int | No
     return rows[np.argsort(strata, kind="stable")[chosen]]
 
 
-def _taught(task: tasks.Task, teachers: list[Path], index: pd.DataFrame, sharpness: float) -> tuple[Ints, Floats]:
+def _taught(
+    task: tasks.Task, teachers: list[Path], index: pd.DataFrame, sharpness: float
+) -> tuple[Ints, Predictions | Floats]:
     """Rows of the index that the teachers have predicted, and their pseudo-labels: float32 [n, outputs]."""
     if not teachers:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     found = mean([Predictions.read(path) for path in teachers], index)
     rows = pd.MultiIndex.from_frame(index[["split", "id"]]).get_indexer(pd.MultiIndex.from_frame(found.keys))
     log.info("also trains on %d photos with its teachers' pseudo-labels", len(rows))
-    return rows, np.concatenate([task.scaled(block, 1 / sharpness) for _, block in found.blocks()])
+    return rows, Predictions(found.keys, Scaled(task, found, np.full(len(found), 1 / sharpness, np.float32)))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from podium.models.writing import save
 from podium.networks import head
+from podium.networks.data import Dataset
+from podium.tasks import task
 
 
 @pytest.fixture
@@ -162,3 +164,13 @@ def test_the_choice_of_the_penalty_charges_sure_mistakes_in_full() -> None:
     assert tried.inner_log_loss.is_monotonic_increasing
     assert tried.inner_log_loss.iloc[1] > 16
     assert tried.inner_log_loss.iloc[2] == pytest.approx(15 * np.log(10), rel=0.3)
+
+
+def test_photos_without_any_label_are_fitted_too(embeddings: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    """A fold may lack the only photos that have labels; the head then gives none."""
+    part, _ = embeddings
+    several, rows = task({"multilabel": {"separator": " "}}), np.arange(20)
+    data = Dataset(several, ["a"], [part], rows, np.zeros((20, 2), bool), rows, np.zeros((0, 1), np.float32))
+    model, _ = head.fit(data, **OPTIONS)
+    save(model, several, ["a"], tmp_path / "model.keras")
+    assert joined(head.predict(tmp_path / "model.keras", [part], rows, ["plain"])).max() < 1e-3

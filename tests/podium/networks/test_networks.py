@@ -183,7 +183,7 @@ def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
 def test_several_labels_are_learned_by_a_network_on_pixels(parts: dict[str, Path], tmp_path: Path) -> None:
     """Two of three labels say which subject a photo shows; what is measured beside the loss is the task's figure."""
     several = task({"multilabel": {"separator": " "}})
-    truth = np.stack([ROWS % 4 == 0, ROWS % 4 < 2, np.ones(32, bool)], axis=1)
+    truth = np.stack([ROWS % 4 == 0, ROWS % 4 < 2, np.ones(32, bool), np.zeros(32, bool)], axis=1)
     none = np.zeros((0, 3), np.float32)
     data = Dataset(several, ["a", "b", "c"], [parts["cnn"]], ROWS, truth, ROWS, none)
     model, history = cnn.fit(data, seed=0, resume=tmp_path, **(CNN | {"epochs": 12}))

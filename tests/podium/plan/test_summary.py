@@ -56,7 +56,7 @@ def test_with_the_leaderboard_the_best_stands_first_and_lost_photos_are_counted(
     *experiments, all_figures, warning = results(one, asked, {*asked, lost}).splitlines()
     assert [line.split("/")[2] for line in experiments] == ["linear", "record", "cnn"]
     assert all_figures == f"{board}   all figures, with 95 % intervals"
-    assert warning == f"{lost}   WARNING: 1 test photos cannot be read and got the training photos' class frequencies"
+    assert warning == f"{lost}   WARNING: 1 test photos cannot be read and got the training photos' label frequencies"
 
 
 def test_another_file_of_an_experiment_never_passes_an_old_score_for_its_own() -> None:

@@ -96,7 +96,7 @@ def three(columns: str) -> Sample:
         ("file,label,score", LABELS, "2 columns next to the id (label, score), but `form: labels` requires one"),
         ("file,x,z", PROBABILITIES, "sample.csv: line 1: no column for the label 'y' (first columns: 'x', 'z')"),
         ("file,1,2,3", Form("top", 2, " "), "3 columns next to the id (1, 2, 3), but `form: top` requires one or 2"),
-        ("file,labels", Form("top", 3, " "), "submission.top: 3 is more than the 2 classes"),
+        ("file,labels", Form("top", 3, " "), "submission.top: 3 is more than the 2 that there are"),
         ("file,labels", Form("top", 2, "y"), "submission.separator: 'y' occurs in the label 'y'; choose another"),
     ],
 )  # fmt: skip

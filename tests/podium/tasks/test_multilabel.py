@@ -18,13 +18,19 @@ def made(seed: int, photos: int = 300, skill: float = 1.5) -> tuple[np.ndarray, 
     random = np.random.default_rng(seed)
     truth = random.random((photos, 4)) < [0.7, 0.1, 0.4, 0.2]
     logits = random.normal(size=truth.shape) + skill * (2 * truth - 1) - [0, 1, 0, 1]
-    return truth, TASK.probabilities(logits.astype(np.float32))
+    return taught(truth), TASK.probabilities(logits.astype(np.float32))
+
+
+def taught(truth: np.ndarray) -> np.ndarray:
+    """The truth of photos that have no label which was not taught."""
+    return np.column_stack([truth, np.zeros(len(truth), bool)])
 
 
 @pytest.mark.parametrize(("photos", "how"), [(300, {"threshold": 0.3, "least": 1}), (40, {}), (5, {"threshold": 0.8})])
 def test_the_figures_are_those_of_scikit_learn(photos: int, how: dict) -> None:
     truth, probabilities = made(0, photos)
     found, answers = TASK.figures(TASK.evidence(truth, probabilities, how)), TASK.answers(probabilities, how)
+    truth = truth[:, :4]
     told = truth.any(0) & ~truth.all(0)
     assert found["macro_auc"] == pytest.approx(metrics.roc_auc_score(truth[:, told], probabilities[:, told]))
     expected = metrics.f1_score(truth, answers, average="samples", zero_division=1)
@@ -37,10 +43,10 @@ def test_the_figures_are_those_of_scikit_learn(photos: int, how: dict) -> None:
 @given(rows=st.lists(st.tuples(*[st.booleans()] * 2, *[st.sampled_from([0.1, 0.5, 0.9])] * 2), min_size=2, max_size=20))
 def test_the_area_of_any_ranks_with_ties_is_scikit_learn_s(rows: list[tuple]) -> None:
     truth, probabilities = np.array([row[:2] for row in rows]), np.array([row[2:] for row in rows], np.float32)
-    found = TASK.figures(TASK.evidence(truth, probabilities, {}))["macro_auc"]
+    found = TASK.figures(TASK.evidence(taught(truth), probabilities, {}))["macro_auc"]
     told = truth.any(0) & ~truth.all(0)
-    expected = metrics.roc_auc_score(truth[:, told], probabilities[:, told]) if told.any() else np.nan
-    assert found == pytest.approx(expected, nan_ok=True)
+    expected = metrics.roc_auc_score(truth[:, told], probabilities[:, told]) if told.any() else 0.5
+    assert found == pytest.approx(expected)
 
 
 def test_the_threshold_is_the_best_there_is_and_better_than_one_half() -> None:
@@ -48,7 +54,7 @@ def test_the_threshold_is_the_best_there_is_and_better_than_one_half() -> None:
     how = TASK.decision(truth, probabilities)
 
     def reached(how: dict) -> float:
-        return metrics.f1_score(truth, TASK.answers(probabilities, how), average="samples", zero_division=1)
+        return metrics.f1_score(truth[:, :4], TASK.answers(probabilities, how), average="samples", zero_division=1)
 
     tried = [{"threshold": t, "least": least} for t in np.linspace(0.02, 0.98, 49) for least in (0, 1)]
     assert reached(how) == max(map(reached, tried)) > reached({}) + 0.02
@@ -57,7 +63,7 @@ def test_the_threshold_is_the_best_there_is_and_better_than_one_half() -> None:
 
 def test_photos_are_stratified_by_their_rarest_label() -> None:
     truth = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [1, 0, 0, 0], [1, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]], bool)
-    assert TASK.strata(truth).tolist() == [1, 2, 0, 3, 3, 4]
+    assert TASK.strata(taught(truth)).tolist() == [1, 2, 0, 3, 3, 4]
 
 
 @pytest.mark.parametrize("cell", ["", "haze", "clear haze road"])
@@ -95,3 +101,26 @@ def test_a_label_that_contains_the_separator_is_refused() -> None:
     sample = Sample("s.csv", ["id", "tags"], ["1"], 0, ",", "\n", "utf-8")
     with pytest.raises(BadInput, match=r"submission\.separator: ' ' occurs in the label 'partly cloudy'"):
         TASK.check_form(sample, LIST, ["clear", "partly cloudy"])
+
+
+def test_a_label_that_was_not_taught_is_missed() -> None:
+    truth = TASK.truth(['["clear", "fog"]', '["fog"]', "[]"], LABELS)
+    assert TASK.known(truth).tolist() == [False, False, True]
+    probabilities = np.array([[0.9, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+    evidence = TASK.evidence(truth, probabilities, {})
+    assert TASK.figures(evidence)["samples_f1"] == pytest.approx((2 / 3 + 0 + 1) / 3)
+    assert TASK.mistakes(evidence, LABELS).wrong.tolist() == [True, True, False]
+
+
+def test_of_equally_good_thresholds_the_one_nearest_to_one_half_is_taken() -> None:
+    truth = taught(np.array([[True, False, False, False], [False, True, False, False]]))
+    assert TASK.decision(truth, np.where(truth[:, :4], 0.9, 0.05).astype(np.float32)) == {"threshold": 0.5, "least": 0}
+
+
+def test_the_figures_of_each_label_are_those_of_scikit_learn() -> None:
+    truth, probabilities = made(3)
+    found = TASK.label_scores(TASK.evidence(truth, probabilities, {}), LABELS)
+    expected = metrics.precision_recall_fscore_support(truth[:, :4], probabilities > 0.5, zero_division=0)
+    np.testing.assert_allclose(found[["precision", "recall", "f1", "photos"]].to_numpy(float).T, expected)
+    one = TASK.label_scores(TASK.evidence(truth[:, [0, 4]], probabilities[:, :1], {}), LABELS[:1])
+    np.testing.assert_allclose(one.to_numpy()[0, 1:].astype(float), np.array(expected)[:, 0])

@@ -29,11 +29,6 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, index=False, lineterminator="\n", float_format="%.9g")
 
 
-def part_rows(index: pd.DataFrame, part: str) -> pd.DataFrame:
-    """The photos of one part, in the order of its records, pixels and embeddings."""
-    return index[index.part == part].reset_index(drop=True)
-
-
 def part_places(index: pd.DataFrame, part: str) -> NDArray[np.int64]:
     """The places of a part's photos in their split."""
     return np.flatnonzero(index.part[index.split == part.rpartition("-")[0]] == part)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from podium.predictions.stored import Predictions
 from podium.tasks import Task
 
 Floats = NDArray[np.float32]
@@ -29,7 +30,7 @@ class Dataset:
     rows: Ints
     truth: NDArray[Any]
     groups: Ints
-    taught: Floats
+    taught: Predictions | Floats  # read as they are asked for
 
     @property
     def count(self) -> int:

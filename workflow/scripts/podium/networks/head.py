@@ -59,7 +59,7 @@ def fit(
     """
     outputs, kernel, bias, history = _chosen(data, Embeddings(data.files, views), penalties, seed)
     full_kernel = np.zeros((len(kernel), data.outputs), np.float32)
-    full_bias = np.full(data.outputs, bias.min() - ABSENT, np.float32)
+    full_bias = np.full(data.outputs, (bias.min() if len(bias) else 0) - ABSENT, np.float32)
     full_kernel[:, outputs], full_bias[outputs] = kernel, bias
     model = _model(backbone, weights, precision, size, data.task.activation, full_kernel, full_bias)
     return for_any_size(model, size, fit), history
@@ -187,6 +187,8 @@ def _logistic(
     """Outputs that occur among these photos, whose features come first, and kernel [features, outputs] and bias."""
     (views, width), task = features.shape[-2:], data.task
     outputs = _occurring(data, photos)
+    if not len(outputs):  # none of these photos has a label
+        return outputs, np.zeros((width, 0), np.float32), np.zeros(0, np.float32)
     if task.exclusive and len(outputs) == 1:  # a class of one photo, in whose fold the other is alone
         return outputs, np.zeros((width, 1), np.float32), np.zeros(1, np.float32)
 

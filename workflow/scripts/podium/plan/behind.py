@@ -24,7 +24,7 @@ def behind(experiment: Experiment) -> Settings:
         **_without(experiment.settings, unused),
         "train": _trained(experiment),
         **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
-        "task": facts["task"],
+        "task": config.task(experiment.competition),
         "device": {"precision": config.precision, "deterministic": device["deterministic"]}
         | ({} if experiment.network.claims_gpus == "never" else {"gpus": device["gpus"]}),
         **({"experiments": _behind_others(experiment, teachers)} if teachers else {}),

@@ -132,6 +132,11 @@ class Config:
         facts["kaggle"] = next((each[len(KAGGLE) :] for each in archives if str(each).startswith(KAGGLE)), None)
         return facts
 
+    def task(self, competition: str) -> Settings:
+        """The competition's task by its name, with its settings."""
+        facts = self.facts(competition)
+        return {facts["task"]: facts.get(facts["task"], {})}
+
     def has_validation(self, competition: str) -> bool:
         """Whether there are labelled validation photos."""
         return any("validation" in spec for spec in self.layout(competition).values())

@@ -159,8 +159,7 @@ class Job(NamedTuple):
     @property
     def task(self) -> Settings:
         """The competition's task with its settings, as a step takes it."""
-        name = self.facts["task"]
-        return {"task": {name: self.facts.get(name, {})}}
+        return {"task": self.config.task(self.competition)}
 
     @property
     def experiment(self) -> Experiment:

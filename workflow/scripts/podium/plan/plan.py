@@ -201,7 +201,8 @@ class Plan:
         """The minutes that a job of the rule claims, likewise."""
 
         def claimed(wildcards: Any, input: Iterable[str], attempt: int) -> int:
-            return resources.minutes(rule, input, attempt, self._times(rule, wildcards))
+            own = [f"{path}/{wildcards.part}.tfrecord" if path.endswith("/records") else path for path in input]
+            return resources.minutes(rule, own, attempt, self._times(rule, wildcards))
 
         return claimed
 

@@ -1,8 +1,8 @@
 """The memory and the time that the jobs of each rule claim, for Snakemake and a cluster to schedule by. No TensorFlow.
 
 They come from `peak memory` and `done in` in the logs of `digits` and `grocery` on two cores without a GPU: about
-twice the memory and ten times the time, since networks and machines differ. Where that is too little, the next attempt
-claims more, and `--set-resources train:mem_mb=16000` says so at once.
+twice the memory and ten times the time, since networks and machines differ. Where that is too little, `--set-resources
+train:mem_mb=16000` says so, or `--retries 2`, with which later attempts claim more.
 """
 
 from collections.abc import Iterable

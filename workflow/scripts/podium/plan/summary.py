@@ -71,7 +71,7 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
         if quarantine in made and (lost := _column(quarantine, "split").count("test")):
             lines.append(
                 f"{quarantine}   WARNING: {lost} test photos cannot be read "
-                "and got the training photos' class frequencies"
+                "and got the training photos' label frequencies"
             )
     return _joined(lines)
 

@@ -15,17 +15,6 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-class Scaled:
-    """Predictions whose logits are divided by a temperature each, float32 [n], as rows are asked for."""
-
-    def __init__(self, task: Task, predictions: Predictions, temperatures: Floats) -> None:
-        self._task, self._predictions, self._temperatures = task, predictions, temperatures
-        self.shape = (len(predictions), predictions.outputs)
-
-    def __getitem__(self, rows: Any) -> Floats:
-        return self._task.scaled(self._predictions[rows], self._temperatures[rows][:, None])
-
-
 def some(rows: Ints, outputs: int) -> Ints:
     """Numbers of rows to fit a few parameters on: all, or evenly spaced ones whose probabilities fill a block."""
     most = max(1, CELLS // max(outputs, 1))

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from podium.tasks import Task
 
-RESAMPLES = 1000
+RESAMPLES, FEWEST = 1000, 100  # so many at most, and at least
+WORK = 4 << 30  # bytes of evidence that all resamples read
 CONFIDENCE = 0.95
 
 
@@ -18,14 +19,16 @@ def score(task: Task, evidence: NDArray[Any], groups: NDArray[np.int64], seed: i
 
     `evidence` has a row for each photo, and `groups`, int [n], names its group. Intervals: Efron and Tibshirani, 1993,
     chapter 13. Photos of one group are similar, so whole groups are drawn, as many as there are: Davison and Hinkley,
-    1997, section 3.8. Where a share is 0 or 1 in all resamples, it has Wilson's interval of as many trials as there are
+    1997, section 3.8. Where a figure is 0 or 1 in all resamples, it has Wilson's interval of as many trials as there are
     groups: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
     from scipy.stats import binomtest  # half a second, for which no step but `evaluate` should wait
 
     values = task.figures(evidence)
-    drawn = [list(task.figures(evidence[rows]).values()) for rows in _resamples(groups, np.random.default_rng(seed))]
-    ends = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
+    times = min(RESAMPLES, max(FEWEST, WORK // evidence.nbytes))
+    resamples = _resamples(groups, times, np.random.default_rng(seed))
+    drawn = [list(task.figures(evidence[rows]).values()) for rows in resamples]
+    ends = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=0)
     count = len(np.unique(groups))
     found: dict[str, Any] = {"photos": len(evidence)}
     for (metric, value), own in zip(values.items(), ends.T.tolist(), strict=True):
@@ -35,12 +38,12 @@ def score(task: Task, evidence: NDArray[Any], groups: NDArray[np.int64], seed: i
     return found
 
 
-def _resamples(groups: NDArray[np.int64], random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+def _resamples(groups: NDArray[np.int64], count: int, random: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     """The rows of each resample, group by group."""
     number = pd.factorize(groups)[0]
     rows, sizes = np.argsort(number, kind="stable"), np.bincount(number)
     starts = np.cumsum(sizes) - sizes
-    for _ in range(RESAMPLES):
+    for _ in range(count):
         drawn = random.integers(0, len(sizes), len(sizes))
         ends = np.cumsum(sizes[drawn])
         yield rows[np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn]) + np.arange(ends[-1])]

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import arrays
+from podium.tasks import Task
 
 CELLS = 1 << 22  # of a block of probabilities, so that memory grows neither with photos nor with labels
 KEYS = ["split", "id"]
@@ -75,6 +76,17 @@ class Predictions:
     def read(cls, path: Path) -> "Predictions":
         """The predictions in a file; only their keys are read at once."""
         return cls(*_opened(path))
+
+
+class Scaled:
+    """Predictions whose logits are divided by a temperature each, float32 [n], as rows are asked for."""
+
+    def __init__(self, task: Task, predictions: Predictions, temperatures: Floats) -> None:
+        self._task, self._predictions, self._temperatures = task, predictions, temperatures
+        self.shape = (len(predictions), predictions.outputs)
+
+    def __getitem__(self, rows: Any) -> Floats:
+        return self._task.scaled(self._predictions[rows], self._temperatures[rows][:, None])
 
 
 def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats]) -> None:

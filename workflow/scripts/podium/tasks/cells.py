@@ -65,7 +65,7 @@ def check_list(sample: Sample, form: Form, labels: list[str], several: bool = Fa
     separator.
     """
     if form.labels > len(labels):
-        raise BadInput(f"submission.top: {form.labels} is more than the {len(labels)} classes")
+        raise BadInput(f"submission.top: {form.labels} is more than the {len(labels)} that there are")
     if len(sample.columns) not in {1, form.labels}:
         wanted = "one" if form.labels == 1 else f"one or {form.labels}"
         found = f"{len(sample.columns)} columns next to the id ({', '.join(sample.columns)})"

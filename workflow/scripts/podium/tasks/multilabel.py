@@ -1,4 +1,4 @@
-"""Any number of labels a photo. The truth is bool [n, labels]; a label that was not taught is in none of its columns.
+"""Any number of labels a photo. The truth is bool [n, labels + 1]; the last column marks labels that were not taught.
 
 A cell of a table lists labels with a separator between them; the index stores them as JSON, since an empty list is a
 label too.
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from podium import tasks
+from podium.step import BadInput
 from podium.tasks import Decision
 from podium.tasks.cells import (
     Form,
@@ -64,24 +65,24 @@ class Task(tasks.Task):
 
     def truth(self, stored: Iterable[str], labels: list[str]) -> Bools:
         number = {label: place for place, label in enumerate(labels)}
-        named = [[number[name] for name in self.names(each) if name in number] for each in stored]
-        truth = np.zeros((len(named), len(labels)), bool)
+        named = [[number.get(name, len(labels)) for name in self.names(each)] for each in stored]
+        truth = np.zeros((len(named), len(labels) + 1), bool)
         for row, places in zip(truth, named, strict=True):
             row[places] = True
         return truth
 
     def known(self, truth: Bools) -> Bools:
-        return np.ones(len(truth), bool)
+        return ~truth[:, -1]
 
     def strata(self, truth: Bools) -> Ints:
         """The rarest label of each photo; one more for photos without any."""
-        rarity = np.append(np.argsort(np.argsort(truth.sum(0), kind="stable")), truth.shape[1])
-        order = np.argsort(rarity)
-        with_none = np.column_stack([truth, np.ones(len(truth), bool)])
+        taught = truth[:, :-1]
+        order = np.append(np.argsort(taught.sum(0), kind="stable"), taught.shape[1])
+        with_none = np.column_stack([taught, np.ones(len(truth), bool)])
         return order[with_none[:, order].argmax(1)].astype(np.int64)
 
     def targets(self, truth: Bools, outputs: int) -> Floats:  # noqa: ARG002
-        return truth.astype(np.float32)
+        return truth[:, :-1].astype(np.float32)
 
     def loss(self, label_smoothing: float) -> "keras.losses.Loss":
         import keras
@@ -108,10 +109,10 @@ class Task(tasks.Task):
     def given(self, truth: Bools, probabilities: Floats) -> NDArray[np.float64]:
         """Of having each label or not, whichever is true: float [n, labels]."""
         exact = probabilities.astype(np.float64)
-        return np.where(truth, exact, 1 - exact)
+        return np.where(truth[:, :-1], exact, 1 - exact)
 
     def scaled(self, probabilities: Floats, temperature: float | Floats) -> Floats:
-        """The order of a photo's labels never changes."""
+        """The order of a photo's labels is never reversed."""
         least = np.finfo(np.float32).tiny
         logits = logit(np.clip(probabilities, least, 1 - np.finfo(np.float32).epsneg)) / np.asarray(
             temperature, np.float32
@@ -123,9 +124,16 @@ class Task(tasks.Task):
         return np.maximum(probabilities, 1 - probabilities).mean(1)
 
     def decision(self, truth: Bools, probabilities: Floats) -> Decision:
-        """The threshold with the best mean F1 over photos, and whether each photo has a label at least."""
+        """The threshold with the best mean F1 over photos, and whether each photo has a label at least.
+
+        Of equally good ones it is the one nearest to one half.
+        """
         tried = [{"threshold": each, "least": least} for least in (0, 1) for each in THRESHOLDS]
-        return max(tried, key=lambda each: _samples_f1(truth, self.answers(probabilities, each)))
+
+        def worth(how: Decision) -> tuple[float, float]:
+            return _samples_f1(truth, self.answers(probabilities, how)), -abs(how["threshold"] - 0.5)
+
+        return max(tried, key=worth)
 
     def answers(self, probabilities: Floats, decision: Decision) -> Bools:
         """The labels above the threshold, one half if there is no decision; with `least`, one label or more."""
@@ -136,7 +144,8 @@ class Task(tasks.Task):
 
     def evidence(self, truth: Bools, probabilities: Floats, decision: Decision) -> NDArray[Any]:
         kinds = (("truth", np.bool_), ("answer", np.bool_), ("probability", np.float32))
-        found = np.empty(len(truth), [(name, kind, (truth.shape[1],)) for name, kind in kinds])
+        shape = {"truth": truth.shape[1], "answer": probabilities.shape[1], "probability": probabilities.shape[1]}
+        found = np.empty(len(truth), [(name, kind, (shape[name],)) for name, kind in kinds])
         found["truth"], found["answer"] = truth, self.answers(probabilities, decision)
         found["probability"] = probabilities
         return found
@@ -147,28 +156,28 @@ class Task(tasks.Task):
         and `f1_score(average="samples", zero_division=1)`."""
         truth, probabilities = evidence["truth"], evidence["probability"]
         return {
-            "macro_auc": _macro_auc(truth, probabilities),
+            "macro_auc": _macro_auc(truth[:, :-1], probabilities),
             "samples_f1": _samples_f1(truth, evidence["answer"]),
             "log_loss": float(charged(self.given(truth, probabilities)).mean()),
         }
 
     def calibration_error(self, evidence: NDArray[Any]) -> float:
         """Over all photos and labels."""
-        return binned_gaps(evidence["probability"].ravel(), evidence["truth"].ravel())
+        return binned_gaps(evidence["probability"].ravel(), evidence["truth"][:, :-1].ravel())
 
     def label_scores(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
-        from sklearn.metrics import precision_recall_fscore_support  # 60 MB, which `index` of a million photos needs
-
-        figures = precision_recall_fscore_support(evidence["truth"], evidence["answer"], average=None, zero_division=0)
-        names = ["precision", "recall", "f1", "photos"]
-        return pd.DataFrame({"label": labels, **dict(zip(names, figures, strict=True))})
+        truth, answer = evidence["truth"][:, :-1], evidence["answer"]
+        hits, given, photos = (truth & answer).sum(0), answer.sum(0), truth.sum(0)
+        figures = {"precision": hits / np.maximum(given, 1), "recall": hits / np.maximum(photos, 1)}
+        figures["f1"] = 2 * hits / np.maximum(given + photos, 1)
+        return pd.DataFrame({"label": labels, **figures, "photos": photos})
 
     def mistakes(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
         """The probability is that of the answer: of having its labels and no others."""
         answer, named = evidence["answer"], np.array(labels, object)
         given = np.where(answer, evidence["probability"], 1 - evidence["probability"]).prod(1)
         said = [json.dumps(list(named[row]), ensure_ascii=False) for row in answer]
-        wrong = (evidence["truth"] != answer).any(1)
+        wrong = (evidence["truth"][:, :-1] != answer).any(1) | evidence["truth"][:, -1]
         return pd.DataFrame({"wrong": wrong, "predicted": said, "probability": given})
 
     def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:
@@ -191,24 +200,27 @@ class Task(tasks.Task):
     def check_cells(self, where: str, cells: dict[str, str], form: Form, labels: set[str]) -> None:
         if form.kind == "probabilities":
             check_probabilities(where, cells)
-        else:
-            check_labels(where, form.listed(list(cells.values())), labels)
+            return
+        said = form.listed(list(cells.values()))
+        if form.kind == "top" and len(said) != form.labels:
+            raise BadInput(f"{where}: {len(said)} labels, but {form.labels} are required")
+        check_labels(where, said, labels)
 
 
 def _macro_auc(truth: Bools, probabilities: Floats) -> float:
-    """By the ranks of the photos that have a label; NaN where no label tells photos apart."""
+    """By the ranks of the photos that have a label; as by chance where no label tells photos apart."""
     from scipy.stats import rankdata  # half a second, for which no step but `evaluate` should wait
 
     has = truth.sum(0)
     told = (has > 0) & (has < len(truth))
     if not told.any():
-        return float("nan")
+        return 0.5
     ranks = rankdata(probabilities[:, told], axis=0)
     above = np.where(truth[:, told], ranks, 0).sum(0) - has[told] * (has[told] + 1) / 2
     return float((above / (has[told] * (len(truth) - has[told]))).mean())
 
 
 def _samples_f1(truth: Bools, answer: Bools) -> float:
-    """1 for a photo without labels that is given none."""
+    """1 for a photo without labels that is given none; labels that were not taught are missed, and count as one."""
     both = truth.sum(1) + answer.sum(1)
-    return float(np.where(both > 0, 2 * (truth & answer).sum(1) / np.maximum(both, 1), 1.0).mean())
+    return float(np.where(both > 0, 2 * (truth[:, :-1] & answer).sum(1) / np.maximum(both, 1), 1.0).mean())
