@@ -19,8 +19,8 @@ def score(task: Task, evidence: NDArray[Any], groups: NDArray[np.int64], seed: i
 
     `evidence` has a row for each photo, and `groups`, int [n], names its group. Intervals: Efron and Tibshirani, 1993,
     chapter 13. Photos of one group are similar, so whole groups are drawn, as many as there are: Davison and Hinkley,
-    1997, section 3.8. Where a figure is 0 or 1 in all resamples, it has Wilson's interval of as many trials as there are
-    groups: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    1997, section 3.8. Where a figure is 0 or 1 in all resamples, it has Wilson's interval of as many trials as there
+    are groups: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
     """
     from scipy.stats import binomtest  # half a second, for which no step but `evaluate` should wait
 
