@@ -6,7 +6,8 @@ from conftest import SUBJECTS, encoded, photo
 from PIL import Image
 
 from podium.photos import images, records
-from podium.step import TOGETHER, BadInput
+from podium.progress import TOGETHER
+from podium.step import BadInput
 from preprocess import preprocess
 
 # More photos than are decoded at a time.

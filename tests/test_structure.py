@@ -25,7 +25,7 @@ MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 # What stands in podium/, floor by floor, the lowest first; the scripts stand above it all.
 FLOORS = (
-    {"step", "digests", "machine", "device", "arrays", "tables"},
+    {"step", "digests", "progress", "machine", "device", "arrays", "tables"},
     {"archives", "photos", "backbones"},
     {"models", "networks", "tasks", "predictions"},
     {"plan"},

@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT
 
 from podium import digests, step
-from podium.step import Progress
 
 SCRIPTS = ROOT / "workflow/scripts"
 STEP = '''
@@ -192,29 +191,6 @@ def test_a_digest_file_never_belongs_to_another_content(
     there = [path for path in paths if Path(f"{path}.sha256").exists()]
     assert all(Path(f"{path}.sha256").read_text() == f"{digests.digest(path)}\n" for path in there)
     assert len(there) == max(0, moves - 3)
-
-
-def test_progress_says_how_far_it_is_and_how_far_it_came(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "podium")
-    monkeypatch.setattr(step, "SECONDS_BETWEEN_LINES", 0.0)
-    with Progress(2500, "photos") as progress:
-        progress.update(1200)
-        progress.update(1300)
-    assert [message.rpartition(", ")[0] for message in caplog.messages] == [
-        "1,200 of 2,500 photos",
-        "2,500 of 2,500 photos",
-        "2,500 of 2,500 photos",
-    ]
-    assert all(message.endswith("/s") for message in caplog.messages)
-
-
-def test_progress_says_nothing_more_once_the_step_failed(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "podium")
-    with pytest.raises(ZeroDivisionError), Progress(1, "photos") as progress:
-        progress.update(1 // 0)
-    assert caplog.messages == []
 
 
 SAID = [
@@ -418,33 +394,3 @@ def test_the_memory_limit_of_the_rule_reaches_the_step(
     step._limit_libraries(3, 512)
     assert os.environ["PODIUM_GPU_MEMORY"] == "512"
     assert os.environ["OMP_NUM_THREADS"] == os.environ["TF_NUM_INTRAOP_THREADS"] == "3"
-
-
-@pytest.mark.parametrize("threads", [1, 8])
-def test_threads_give_results_in_order_and_take_few_items_ahead(threads: int, caplog: pytest.LogCaptureFixture) -> None:
-    taken, ahead = [], []
-
-    def items() -> Iterator[int]:
-        for number in range(500):
-            taken.append(number)
-            yield number
-
-    with caplog.at_level(logging.INFO):
-        for place, result in enumerate(step.in_threads(lambda item: item**2, items(), 500, "photos", threads)):
-            assert result == place**2
-            ahead.append(len(taken) - place)
-    assert len(ahead) == len(taken) == 500
-    assert max(ahead) <= step.TOGETHER * (threads + 1)
-    assert "500 of 500 photos" in caplog.text
-
-
-def test_the_first_error_in_a_thread_ends_it(caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(number: int) -> int:
-        if number >= 20:
-            raise step.BadInput(f"photo {number}")
-        return number
-
-    results = step.in_threads(refuse, range(10**9), 10**9, "photos", 4)
-    with caplog.at_level(logging.INFO), pytest.raises(step.BadInput, match="photo 20"):
-        list(results)
-    assert "photos, " not in caplog.text

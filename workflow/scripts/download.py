@@ -12,7 +12,8 @@ from podium.archives import kaggle
 from podium.archives import opening as archives
 from podium.archives.delimited import format_table
 from podium.archives.members import members
-from podium.step import BadInput, Output, Progress, log, run
+from podium.progress import Progress
+from podium.step import BadInput, Output, log, run
 
 RETRIES = 5
 CHUNK = 1 << 18

@@ -11,7 +11,8 @@ from podium import arrays
 from podium.photos import views as cuts
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
-from podium.step import BadInput, Output, Progress, log, run
+from podium.progress import Progress
+from podium.step import BadInput, Output, log, run
 from podium.tables import part_places, read_csv
 
 BATCH = 64

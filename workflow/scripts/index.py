@@ -18,7 +18,8 @@ from podium import SPLITS, tasks
 from podium.archives import layouts
 from podium.archives.opening import Archive
 from podium.photos import images
-from podium.step import BadInput, Output, escaped, in_threads, log, run
+from podium.progress import in_threads
+from podium.step import BadInput, Output, escaped, log, run
 from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)

@@ -8,7 +8,8 @@ from pathlib import Path
 from podium.photos import images
 from podium.photos import pixels as store
 from podium.photos import records as tfrecords
-from podium.step import Output, in_threads, run
+from podium.progress import in_threads
+from podium.step import Output, run
 
 
 def preprocess(records: Path, depth: Path, pixels: Output, *, part: str, size: int, fit: str, threads: int) -> None:

@@ -47,6 +47,8 @@ def test_predictions_of_one_split_keep_their_rows(tmp_path: Path) -> None:
     assert list(found.keys.index) == [0, 1]
     assert np.array_equal(found[:], values[[1, 3]])
     assert np.array_equal(found.at(keys.iloc[[3]])[:], values[[3]])
+    with pytest.raises(KeyError, match="train"):
+        found.at(keys.iloc[[1, 2]])
 
 
 def test_predictions_of_no_photo_come_back(tmp_path: Path) -> None:

@@ -16,14 +16,11 @@ import subprocess
 import sys
 import time
 import traceback
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -32,15 +29,11 @@ from podium import digests, machine
 Output = Annotated[Path, "output"]
 Growing = Annotated[Path, "output", "growing"]  # an output that starts with its previous content, to add to
 Resume = Annotated[Path, "resume"]  # a folder, given by `run`, from which a killed step can resume
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 log = logging.getLogger("podium")
-SECONDS_BETWEEN_LINES = 5.0
 # Control characters, and the other two characters that end a line, each as its Python escape sequence.
 CONTROL = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 SECONDS_BETWEEN_TRIES = 1.0
 SECONDS_TO_SIFT = 2.0
-TOGETHER = 4  # items that a thread is given at a time
 # What TensorFlow's native code says of itself as it starts: notes, warnings, and that there is no driver of NVIDIA's.
 CHATTER = r"^(WARNING: All log messages before absl|[IW][0-9]{4} [0-9:.]+ +[0-9]+ |E[0-9]{4} .*call to cuInit.*303)"
 
@@ -116,57 +109,6 @@ def without_chatter() -> None:
             sieve.communicate(timeout=SECONDS_TO_SIFT)
 
     atexit.register(end)
-
-
-class Progress:
-    """Logs the progress of a long step every few seconds; `pooch` accepts it as a progress bar."""
-
-    def __init__(self, total: int, unit: str) -> None:
-        self.total, self.unit, self.count = total, unit, 0
-        self.started = self.said = time.perf_counter()
-
-    def update(self, more: int) -> None:
-        self.count += more
-        now = time.perf_counter()
-        if now - self.said >= SECONDS_BETWEEN_LINES:
-            self.said = now
-            self._say(now)
-
-    def reset(self) -> None:
-        self.count = 0
-
-    def close(self) -> None:
-        self._say(time.perf_counter())
-
-    def __enter__(self) -> "Progress":
-        return self
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.close()
-
-    def _say(self, now: float) -> None:
-        rate = self.count / max(now - self.started, 1e-9)
-        log.info("%s of %s %s, %s/s", f"{self.count:,}", f"{self.total:,}", self.unit, f"{rate:,.0f}")
-
-
-def in_threads(
-    function: Callable[[Item], Result], items: Iterable[Item], total: int, unit: str, threads: int
-) -> Iterator[Result]:
-    """`function` of each item, in the items' order, with a log of the progress.
-
-    No more than a few items are taken ahead, so that memory use stays constant; a thread is given several at a time,
-    since handing over one costs as much as decoding a small photo.
-    """
-    left, waiting = iter(items), deque[Future[list[Result]]]()
-    with Progress(total, unit) as progress, ThreadPoolExecutor(threads) as pool:
-        while (some := list(islice(left, TOGETHER))) or waiting:
-            if some:
-                waiting.append(pool.submit(lambda some: [function(item) for item in some], some))
-            if not some or len(waiting) > threads:
-                done = waiting.popleft().result()
-                yield from done
-                progress.update(len(done))
 
 
 def _peak_memory() -> float:

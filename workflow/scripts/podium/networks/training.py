@@ -17,7 +17,8 @@ from podium.models.reading import load as load_model
 from podium.networks.data import Dataset
 from podium.photos import views as cuts
 from podium.photos.pixels import Pixels
-from podium.step import Progress, log
+from podium.progress import Progress
+from podium.step import log
 from podium.tasks import Task
 
 AHEAD = 2  # batches

@@ -51,8 +51,11 @@ class Predictions:
         return self.rows(np.flatnonzero(self.keys.split == split))
 
     def at(self, keys: pd.DataFrame) -> "Predictions":
-        """The rows of these photos, in their order."""
-        return self.rows(self.places(keys))
+        """The rows of these photos, in their order; raises KeyError for one that was not predicted."""
+        places = self.places(keys)
+        if (places < 0).any():
+            raise KeyError(tuple(keys[KEYS].iloc[int(places.argmin())]))
+        return self.rows(places)
 
     def rows(self, rows: Ints) -> "Predictions":
         return Predictions(self.keys.take(rows), self._values, self._places[rows])

@@ -113,11 +113,10 @@ class Task(tasks.Task):
 
     def scaled(self, probabilities: Floats, temperature: float | Floats) -> Floats:
         """The order of a photo's labels is never reversed."""
-        least = np.finfo(np.float32).tiny
-        logits = logit(np.clip(probabilities, least, 1 - np.finfo(np.float32).epsneg)) / np.asarray(
-            temperature, np.float32
-        )
-        return np.where(np.equal(temperature, 1), probabilities, expit(logits))
+        limits = np.finfo(np.float32)
+        logits = logit(np.clip(probabilities, limits.tiny, 1 - limits.epsneg))
+        scaled = expit(np.divide(logits, temperature, dtype=np.float32))
+        return np.where(np.equal(temperature, 1), probabilities, scaled)
 
     def confidence(self, probabilities: Floats) -> Floats:
         """The mean over the labels of how sure it is of having it or not."""
@@ -143,11 +142,10 @@ class Task(tasks.Task):
         return above
 
     def evidence(self, truth: Bools, probabilities: Floats, decision: Decision) -> NDArray[Any]:
-        kinds = (("truth", np.bool_), ("answer", np.bool_), ("probability", np.float32))
-        shape = {"truth": truth.shape[1], "answer": probabilities.shape[1], "probability": probabilities.shape[1]}
-        found = np.empty(len(truth), [(name, kind, (shape[name],)) for name, kind in kinds])
-        found["truth"], found["answer"] = truth, self.answers(probabilities, decision)
-        found["probability"] = probabilities
+        parts = {"truth": truth, "answer": self.answers(probabilities, decision), "probability": probabilities}
+        found = np.empty(len(truth), [(name, part.dtype, part.shape[1:]) for name, part in parts.items()])
+        for name, part in parts.items():
+            found[name] = part
         return found
 
     def figures(self, evidence: NDArray[Any]) -> dict[str, float]:
