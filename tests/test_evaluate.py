@@ -19,6 +19,21 @@ OUTPUTS = ("scores.json", "classes.csv", "mistakes.csv", "scored.jsonl")
 COUNTS = {"train": 60, "validation": 30, "test": 20}
 
 
+def scored(folder: Path) -> list[Path]:
+    """The step's outputs from the folder's index and predictions."""
+    paths = [folder / name for name in ("index.csv", *OUTPUTS)]
+    evaluate(
+        folder / "predictions.npy",
+        folder / "calibration.json",
+        [],
+        *paths,
+        task=CLASSIFICATION,
+        seeds=[0],
+        settings={},
+    )
+    return paths[1:]
+
+
 def evaluated(
     folder: Path, right: dict[str, float], unread: int = 0, **labels: list[str]
 ) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame]:
@@ -39,17 +54,7 @@ def evaluated(
     values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
     Predictions(keys[["split", "id"]], values).write(folder / "predictions.npy")
     (folder / "calibration.json").write_text('{"yardstick": "validation", "decision": {}}')
-    paths = [folder / name for name in OUTPUTS]
-    evaluate(
-        folder / "predictions.npy",
-        folder / "calibration.json",
-        [],
-        folder / "index.csv",
-        *paths,
-        task=CLASSIFICATION,
-        seeds=[0],
-        settings={},
-    )
+    paths = scored(folder)
     guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
     return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
 
@@ -121,16 +126,7 @@ def test_copies_of_training_photos_do_not_count_on_another_yardstick(tmp_path: P
     validation = index.split == "validation"
     index.loc[validation & (index.id >= "015"), "digest"] = "train0"
     write_csv(tmp_path / "index.csv", index)
-    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(
-        tmp_path / "predictions.npy",
-        tmp_path / "calibration.json",
-        [],
-        *paths,
-        task=CLASSIFICATION,
-        seeds=[0],
-        settings={},
-    )
+    scored(tmp_path)
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["validation"]["photos"] == 15
     assert scores["validation"]["accuracy"]["value"] == 1  # the wrong half were the copies
@@ -146,17 +142,8 @@ def test_intervals_of_a_few_groups_are_wider_and_give_a_warning(
     index = read_csv(tmp_path / "index.csv")
     index["group"] = np.where(index.split == "train", index.id.astype(int) // 15, index.group)
     write_csv(tmp_path / "index.csv", index)
-    paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
-    evaluate(
-        tmp_path / "predictions.npy",
-        tmp_path / "calibration.json",
-        [],
-        *paths,
-        task=CLASSIFICATION,
-        seeds=[0],
-        settings={},
-    )
-    scores = json.loads(paths[1].read_text())
+    scored(tmp_path)
+    scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["validation"] == alone["validation"]
     assert scores["out_of_fold"]["accuracy"] == {"value": 0.75, "low": 0.25, "high": 1.0}
     assert alone["out_of_fold"]["accuracy"]["low"] > 0.6
