@@ -4,14 +4,14 @@ import hashlib
 import io
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from podium.archives import kaggle
+from podium.archives import kaggle, kinds
 from podium.archives import opening as archives
 from podium.archives.delimited import format_table
-from podium.archives.members import members
+from podium.archives.members import Part, members
+from podium.archives.unpacking import unpacked
 from podium.progress import Progress
 from podium.step import BadInput, Output, log, run
 
@@ -22,26 +22,42 @@ DIGITS_TEST_EVERY = 5
 
 
 def download(
-    source: Output, *, archive: str | None, sha256: str | None, files: dict[str, dict[str, str]] | None
+    source: Output,
+    *,
+    archive: str | None,
+    sha256: str | None,
+    files: dict[str, dict[str, str]] | None,
+    unpack: dict[str, str],
 ) -> None:
     """Download or copy the competition's archive, check it, and store it as one zip file.
 
-    `archive` is a URL, a zip or tar file, a folder, `kaggle:NAME` or `builtin:digits`; without one, `files` gives the
-    `url` and the `sha256` of each file by its name. Raises BadInput for members that are links, lead outside the
-    archive or occur twice, and for a wrong sha256.
+    `archive` is a URL, a zip, tar or 7z file, a folder, `kaggle:NAME` or `builtin:digits`; without one, `files` gives
+    the `url` and the `sha256` of each file by its name. `unpack` gives the folder that replaces each
+    archive inside the archive that it names, and contains its files. Raises BadInput for members that are links, lead
+    outside the archive or occur twice, for a wrong sha256, and for an archive to unpack that is not there.
     """
     if archive is None:
-        archives.write_zip(source, _files(files or {}, source.parent))
+        _put_together(_files(files or {}, source.parent), "archive", unpack, source)
     elif archive == "builtin:digits":
-        archives.write_zip(source, _digits())
+        _put_together(_digits(), archive, unpack, source)
     elif archive.startswith(KAGGLE) or "://" in archive:
         fetch = _fetch_from_kaggle if archive.startswith(KAGGLE) else _fetch
         with tempfile.TemporaryDirectory(dir=source.parent) as folder:
-            _take(fetch(archive, Path(folder)), archive, sha256, source)
+            _take(fetch(archive, Path(folder)), archive, sha256, unpack, source)
     else:
-        _take(Path(archive).expanduser(), archive, sha256, source)
+        _take(Path(archive).expanduser(), archive, sha256, unpack, source)
     if odd := next((member.name for member in members(source) if "\\" in member.name), None):
         log.warning("WARNING: backslashes in names are read as slashes: '%s' is '%s'", odd, odd.replace("\\", "/"))
+
+
+def _put_together(members: Iterator[tuple[str, bytes]], name: str, unpack: dict[str, str], source: Path) -> None:
+    """Write the archive of these members, which messages call `name`."""
+    if not unpack:
+        archives.write_zip(source, members)
+        return
+    with tempfile.TemporaryDirectory(dir=source.parent) as folder:
+        archives.write_zip(whole := Path(folder, "whole.zip"), members)
+        archives.write_zip(source, unpacked(whole, name, unpack, source.parent))
 
 
 def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str, bytes]]:
@@ -54,21 +70,24 @@ def _files(files: dict[str, dict[str, str]], beside: Path) -> Iterator[tuple[str
             yield name, path.read_bytes()
 
 
-def _take(path: Path, name: str, sha256: str | None, source: Path) -> None:
+def _take(path: Path, name: str, sha256: str | None, unpack: dict[str, str], source: Path) -> None:
     """Check the archive at `path`, which messages call `name`, and write it as a zip."""
-    if path.is_dir():
-        archives.write_zip(source, archives.folder_members(path))
-        return
-    if not path.is_file():
+    if not path.exists():
         raise BadInput(f"{name}: no such archive")
-    _check_digest(path, name, sha256)
-    if zipfile.is_zipfile(path):
-        archives.check_zip(path, name)
+    if path.is_file():
+        _check_digest(path, name, sha256)
+    found = None if path.is_dir() else kinds.kind(Part.whole(path, name))
+    if unpack or found == "7z":
+        archives.write_zip(source, unpacked(path, name, unpack, source.parent))
+    elif path.is_dir():
+        archives.write_zip(source, kinds.folder_members(path))
+    elif found == "zip":
+        archives.check_zip(Part.whole(path, name))
         shutil.copyfile(path, source)
-    elif archives.is_tar(path):
-        archives.write_zip(source, archives.tar_members(path, name))
+    elif found == "tar":
+        archives.write_zip(source, kinds.tar_members(Part.whole(path, name)))
     else:
-        raise BadInput(f"{name}: neither a complete zip nor a tar file")
+        raise BadInput(f"{name}: {kinds.UNKNOWN}")
 
 
 def _check_digest(path: Path, name: str, sha256: str | None) -> None:

@@ -11,7 +11,7 @@ from conftest import memory_below, write_zip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podium.archives.members import content, members
+from podium.archives.members import Part, expand, members
 from podium.archives.opening import Archive, check_zip
 from podium.archives.opening import write_zip as write
 from podium.step import BadInput
@@ -46,11 +46,11 @@ def as_zipfile_reads(path: Path) -> list[tuple[str, int, int, int, int, bytes]]:
 
 
 def as_we_read(path: Path) -> list[tuple[str, int, int, int, int, bytes]]:
-    with path.open("rb") as file:
-        return [
-            (each.name, each.mode, each.flags, each.method, each.crc, content(file.fileno(), each))
-            for each in members(path)
-        ]
+    part, found = Part.whole(path), []
+    for each in members(path):
+        expand(part, each, data := io.BytesIO())
+        found.append((each.name, each.mode, each.flags, each.method, each.crc, data.getvalue()))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_a_damaged_zip_is_refused_or_gives_what_zipfile_gives(path: Path, data: 
         del whole[start : start + data.draw(st.integers(1, len(whole)))]
     path.write_bytes(whole)
     try:
-        check_zip(path, "a.zip")
+        check_zip(Part.whole(path))
         archive = Archive(path)
         found = {name: archive.read(name) for name in archive.names()}
     except BadInput:
@@ -119,7 +119,7 @@ def test_many_members_take_little_memory_to_check_and_to_keep(tmp_path: Path) ->
     count = 10_000
     write(tmp_path / "a.zip", ((f"train/{number:07}.jpg", b"photo") for number in range(count)))
     with memory_below(250 * count):
-        check_zip(tmp_path / "a.zip", "a.zip")
+        check_zip(Part.whole(tmp_path / "a.zip"))
     with memory_below(400 * count):
         found = Archive(tmp_path / "a.zip")
     assert found.read("0001234.jpg") == b"photo"

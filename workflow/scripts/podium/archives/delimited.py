@@ -1,19 +1,22 @@
-"""An archive's tables: CSV and TSV, read unchanged and written. No TensorFlow."""
+"""An archive's tables: CSV and TSV, read unchanged and written; and JSON, read. No TensorFlow."""
 
 import codecs
 import csv
 import io
 from typing import NamedTuple
 
+from podium.archives.coco import json_table
 from podium.archives.opening import Archive
 from podium.step import BadInput, log
 
+JSON = ".json"
 SHOWN = 80  # characters of a line in a message
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 class Table(NamedTuple):
-    """A competition's table, unchanged: every cell is text; `lines` are the rows' line numbers in the file."""
+    """A competition's table, unchanged: every cell is text; `lines` are the rows' line numbers in the file,
+    or in JSON their places in the list."""
 
     name: str
     header: list[str]
@@ -96,8 +99,10 @@ def format_table(header: list[str], rows: list[list[str]], delimiter: str = ",",
 
 
 def archive_table(archive: Archive, name: str) -> Table:
-    """A table of the archive; raises BadInput, naming the existing tables, if it is missing."""
+    """A table of the archive, JSON by its name; raises BadInput, naming the existing tables, if it is missing."""
     if name not in archive:
-        there = [each for each in archive.names() if each.endswith((".csv", ".tsv"))]
+        there = [each for each in archive.names() if each.endswith((".csv", ".tsv", JSON))]
         raise BadInput(f"{name}: not in the archive (its tables: {', '.join(there) or 'none'})")
+    if name.lower().endswith(JSON):
+        return Table(name, *json_table(name, archive.read(name)), ",", "\n", "utf-8")
     return parse_table(name, archive.read(name))

@@ -7,10 +7,11 @@ behind a header, then a directory of them, then its end, which states where it l
 import io
 import os
 import struct
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple, Self
 
 from podium.step import BadInput
 
@@ -28,6 +29,60 @@ STORED, DEFLATED = 0, 8
 PIECE = 1 << 20
 
 
+class Part(io.RawIOBase):
+    """A part of an open file as a file of its own, which messages call `name`; threads may share what `at` reads."""
+
+    def __init__(self, file: IO[bytes], name: str, start: int = 0, size: int | None = None) -> None:
+        self.name, self.size = name, os.fstat(file.fileno()).st_size if size is None else size
+        self._file, self._start, self._place = file, start, 0
+
+    @classmethod
+    def whole(cls, path: Path, name: str = "") -> Self:
+        """All of a file, which is open as long as a part of it is in use."""
+        return cls(path.open("rb"), name or str(path))
+
+    @classmethod
+    def written(cls, name: str, folder: Path, write: Callable[[IO[bytes]], object]) -> Self:
+        """A temporary file in `folder`, filled by `write`, that is gone once no part of it is in use."""
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+        write(file)
+        file.flush()
+        return cls(file, name)
+
+    def inside(self, name: str, start: int, size: int) -> "Part":
+        return Part(self._file, name, self._start + start, size)
+
+    def opened(self) -> BinaryIO:
+        """Once more, from its beginning, with a buffer."""
+        return io.BufferedReader(self.inside(self.name, 0, self.size))
+
+    def at(self, place: int, size: int) -> bytes:
+        """So many bytes from this place on, or fewer at its end, or where the system gives no more at a time."""
+        return os.pread(self._file.fileno(), max(0, min(size, self.size - place)), self._start + place)
+
+    def pieces(self, place: int, size: int) -> Iterator[bytes]:
+        """The bytes from this place on, in pieces of at most PIECE bytes; fewer than `size` if the file ends before."""
+        while size and (piece := self.at(place, min(size, PIECE))):
+            place, size = place + len(piece), size - len(piece)
+            yield piece
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
+        return self._place
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self.at(self._place, len(buffer))
+        buffer[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
 class Member(NamedTuple):
     """What the directory states of a member; `start` is the place of its header in the file."""
 
@@ -41,9 +96,10 @@ class Member(NamedTuple):
     start: int
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(zipped: Path | Part) -> Iterator[Member]:
     """All members in the directory's order; raises BadInput if the file is not a complete zip."""
-    with path.open("rb") as file:
+    part = Part.whole(zipped) if isinstance(zipped, Path) else zipped
+    with part.opened() as file:
         try:
             start, left, before = _directory(file)
             file.seek(start)
@@ -54,32 +110,32 @@ def members(path: Path) -> Iterator[Member]:
             if left:
                 raise ValueError("its directory is damaged")
         except (struct.error, ValueError) as error:
-            raise BadInput(f"{path}: not a complete zip file ({error})") from error
+            raise BadInput(f"{part.name}: not a complete zip file ({error})") from error
 
 
-def content(descriptor: int, member: Member) -> bytes:
-    """A stored or deflated member's bytes; raises ValueError if it is damaged, or expands to more than it states.
+def expand(part: Part, member: Member, out: IO[bytes]) -> None:
+    """Writes a stored or deflated member's bytes; raises ValueError if it is damaged, or expands to more than it
+    states.
 
-    Threads may share the open file, since its position is neither used nor changed.
+    Threads may share the part, since its position is neither used nor changed.
     """
-    mark, name, extra = LOCAL.unpack(os.pread(descriptor, LOCAL.size, member.start).ljust(LOCAL.size))
+    expander, crc, left = zlib.decompressobj(-zlib.MAX_WBITS), 0, member.size
+    for packed in part.pieces(data_start(part, member), member.packed):
+        # A limit of 0 would be none.
+        limit = max(1, left)
+        piece = expander.decompress(packed, limit) if member.method == DEFLATED else packed[:limit]
+        crc, left = zlib.crc32(piece, crc), left - len(piece)
+        out.write(piece)
+    if left or crc != member.crc:
+        raise ValueError("Bad CRC-32")
+
+
+def data_start(part: Part, member: Member) -> int:
+    """Where a member's packed bytes begin; raises ValueError if its header is missing."""
+    mark, name, extra = LOCAL.unpack(part.at(member.start, LOCAL.size).ljust(LOCAL.size))
     if mark != LOCAL_MARK:
         raise ValueError("its header is missing")
-    expander, data = zlib.decompressobj(-zlib.MAX_WBITS), io.BytesIO()
-    for piece in _pieces(descriptor, member.start + LOCAL.size + name + extra, member.packed):
-        # A limit of 0 would be none.
-        limit = max(1, member.size - data.tell())
-        data.write(expander.decompress(piece, limit) if member.method == DEFLATED else piece[:limit])
-    whole = data.getvalue()
-    if len(whole) != member.size or zlib.crc32(whole) != member.crc:
-        raise ValueError("Bad CRC-32")
-    return whole
-
-
-def _pieces(descriptor: int, start: int, size: int) -> Iterator[bytes]:
-    while size and (piece := os.pread(descriptor, min(size, PIECE), start)):
-        start, size = start + len(piece), size - len(piece)
-        yield piece
+    return member.start + LOCAL.size + name + extra
 
 
 def _directory(file: BinaryIO) -> tuple[int, int, int]:

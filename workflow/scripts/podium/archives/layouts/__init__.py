@@ -35,6 +35,7 @@ class Layout(NamedTuple):
 LAYOUTS = {
     "tables": Layout(may_label_test=lambda _: False),
     "folders": Layout(),
+    "names": Layout(may_label_test=lambda spec: "holdout" in spec or "{label}" in spec["test"]),
     "idx": Layout(may_label_test=lambda spec: "labels" in spec["test"]),
     "cifar": Layout(),
     "tfrecord": Layout(),
@@ -46,6 +47,12 @@ class Labels(Protocol):
 
     def read(self, cell: str) -> str:
         """The label as the index stores it; raises ValueError, which says why not."""
+
+    def read_columns(self, cells: dict[str, str]) -> str:
+        """The same from several columns' cells; raises ValueError, which says why not."""
+
+    def joined(self, stored: list[str]) -> str:
+        """The one stored label of several of the same photo; raises ValueError if they do not go together."""
 
     def names(self, stored: str) -> list[str]:
         """The names in a stored label."""
@@ -61,6 +68,13 @@ def photos(archive: "Archive", layout: dict[str, Any], labels: Labels, **checks:
     """
     ((name, spec),) = layout.items()
     return importlib.import_module(f"podium.archives.layouts.{name}").photos(archive, spec, labels, **checks)
+
+
+def features(archive: "Archive", layout: dict[str, Any]) -> "pd.DataFrame | None":
+    """Numbers that the archive gives beside the photos, float32 by `split` and `id`; None if there are none."""
+    ((name, spec),) = layout.items()
+    module = importlib.import_module(f"podium.archives.layouts.{name}")
+    return module.features(archive, spec) if hasattr(module, "features") else None
 
 
 def reader(archive: "Archive", layout: dict[str, Any]) -> Callable[[str], bytes]:
