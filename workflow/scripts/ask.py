@@ -27,19 +27,21 @@ def ask(
     form: str,
     top: int,
     separator: str | None,
+    decimals: int | None,
 ) -> None:
     """Determine what a submission must look like, before anything is trained.
 
     Without a sample submission, it must have the test table's ids in that table's order and form, and without tables
-    all test photos, as `id,label`. `task` is the task's name with its settings. If `ids` is `test`, the test photos'
-    ids replace the sample's. `form` is `labels`, `probabilities` or `top`: the `top` most likely labels with
-    `separator` (by default the task's) between them, or in a column each if the sample has these. A sample that does
-    not fit the test photos, the classes or the form raises BadInput, naming the row or the column.
+    all test photos, as `id,label`. `task` is the task's name with its settings and the metric. If `ids` is `test`, the
+    test photos' ids replace the sample's. `form` is `labels`, `probability` of the positive class, `probabilities` or
+    `top`: the `top` most likely labels with `separator` (by default the task's) between them, or in a column each if
+    the sample has these. Numbers have at most so many `decimals`. A sample that does not fit the test photos, the
+    classes or the form raises BadInput, naming the row or the column.
     """
     photos, target = read_csv(index), tasks.task(task)
-    labels, wanted = target.taught(photos), Form(form, top, separator or target.separator)
+    labels, wanted = target.taught(photos), Form(form, top, separator or target.separator, decimals)
     photos = pd.concat([photos, read_csv(quarantine)])
-    found = _asked(Archive(source), photos, tables, sample, ids, labels if form == "probabilities" else None)
+    found = _asked(Archive(source), photos, tables, sample, ids, target.columns(form, labels))
     target.check_form(found, wanted, labels)
     if separator and form == "top" and len(found.columns) == wanted.labels:
         raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
@@ -56,14 +58,15 @@ def _asked(
     ids: str,
     columns: list[str] | None,
 ) -> Sample:
-    """The sample, or one made from the test photos, with these columns if the form needs them."""
+    """The sample, or one made from the test photos, with these columns, or if None one for the labels."""
     if tables is None:
         tests = photos[photos.split == "test"]
         called, column, label = "the test photos", "id", "label"
         test, form = dict(zip(tests.id, tests.file, strict=True)), (",", "\n", "utf-8")
     else:
         table = archive_table(archive, tables["test"]["path"])
-        called, column, label = table.name, tables["test"]["id"], tables["train"]["label"]
+        called, column = table.name, tables["test"]["id"]
+        label = named if isinstance(named := tables["train"]["label"], str) else "label"
         lines = zip(table.column(column, "tables.test.id"), table.lines, strict=True)
         test = {key: f"{table.name}: line {line}" for key, line in lines}
         form = table.delimiter, table.newline, table.encoding

@@ -9,16 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.predictions.stored import Predictions, write
-from podium.predictions.yardsticks import Yardstick, judge
+from podium.predictions.evidence import PARTS
+from podium.predictions.stored import Predictions, some, write
+from podium.predictions.yardsticks import judge
 from podium.step import Output, log, run
 from podium.tables import read_csv, write_csv
-from podium.tasks.measures import charged
 
 ROUNDS = 25
-PARTS = 5
 
 Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
 
 def blend(
@@ -26,12 +26,12 @@ def blend(
 ) -> None:
     """Blend the predictions of several experiments, with weights fitted on the yardstick of all of them.
 
-    `task` is the task's name with its settings.
+    `task` is the task's name with its settings and the metric.
 
-    Greedy selection with replacement (Caruana et al., "Ensemble selection from libraries of models", 2004)
-    by log loss. It is used only if it beats the plain mean on photos that its weights were not fitted on; each
-    yardstick photo is then blended with weights fitted without it, so that the blend's own scores are unbiased. If no
-    photo judges the members, the blend is their plain mean.
+    Greedy selection with replacement (Caruana et al., "Ensemble selection from libraries of models", 2004) by what the
+    task's `guide` says for its metric. It is used only if it beats the plain mean on photos that its weights were not
+    fitted on; each yardstick photo is then blended with weights fitted without it, so that the blend's own scores are
+    unbiased. If no photo judges the members, the blend is their plain mean.
     """
     tables, target = _shared([Predictions.read(path) for path in members]), tasks.task(task)
     yardstick = judge(target, read_csv(index), tables[0])
@@ -40,16 +40,20 @@ def blend(
     if yardstick is None:
         log.info("no photo judges the members, so the blend is their plain mean")
     else:
-        given = np.stack([_given(target, yardstick, table) for table in tables])
-        fitted = _crossfitted(given, yardstick)
-        greedy = float(charged(np.einsum("mn,mn...->n...", fitted, given)).mean())
-        plain = float(charged(given.mean(0)).mean())
+        tried = some(np.arange(len(yardstick.rows)), tables[0].outputs)
+        found = np.stack([table[yardstick.rows[tried]] for table in tables])
+        truth, parts = yardstick.truth[tried], yardstick.parts(PARTS)
+        fitted = _crossfitted(target, truth, found, parts[tried])
+        blended = np.concatenate([_mean(found[:, rows], fitted[part]) for part, rows in _by_part(parts[tried])])
+        order = np.concatenate([rows for _, rows in _by_part(parts[tried])])
+        greedy = target.guide(truth[order], blended)
+        plain = target.guide(truth, _mean(found, chosen))
         if greedy < plain:
-            chosen = _greedy(given)
+            chosen = _greedy(target, truth, found)
             each = np.tile(chosen[:, None], len(tables[0]))
-            each[:, yardstick.rows] = fitted
+            each[:, yardstick.rows] = np.stack([fitted[part] for part in parts], 1)
         log.info(
-            "log loss %s: greedy weights %.4f, plain mean %.4f; %s",
+            "%s: loss %.4f with greedy weights, %.4f with the plain mean: %s",
             yardstick.name.replace("_", " "),
             greedy,
             plain,
@@ -66,11 +70,6 @@ def _blended(tables: list[Predictions], weights: Floats) -> Iterator[Floats]:
         yield sum(own[rows, None] * block for own, block in zip(weights, blocks, strict=True))
 
 
-def _given(task: tasks.Task, yardstick: Yardstick, table: Predictions) -> NDArray[np.float64]:
-    """The probabilities that a member gives to what is true of each yardstick photo."""
-    return np.concatenate([task.given(yardstick.truth[some], block) for some, block in table.blocks(yardstick.rows)])
-
-
 def _shared(tables: list[Predictions]) -> list[Predictions]:
     """The rows that all members have: a member without folds has no out-of-fold rows."""
     keys = tables[0].keys
@@ -79,24 +78,31 @@ def _shared(tables: list[Predictions]) -> list[Predictions]:
     return [table.at(keys) for table in tables]
 
 
-def _crossfitted(given: NDArray[np.float64], yardstick: Yardstick) -> Floats:
-    """Weights [members, n] for each photo, fitted on the parts that do not contain it."""
-    parts, weights = yardstick.parts(PARTS), np.zeros(given.shape[:2], np.float32)
-    for part in np.unique(parts):
-        others = parts != part
-        weights[:, ~others] = _greedy(given[:, others])[:, None]
-    return weights
+def _by_part(parts: Ints) -> list[tuple[int, Ints]]:
+    """Each part with the places of its photos."""
+    return [(int(part), np.flatnonzero(parts == part)) for part in np.unique(parts)]
 
 
-def _greedy(given: NDArray[np.float64]) -> Floats:
-    """Weights [members]: each member's share of the rounds in which adding it once more gave the least log loss."""
-    chosen, total = np.zeros(len(given), np.float32), np.zeros(given.shape[1:])
-    if not given.shape[1]:
-        return np.full(len(given), 1 / len(given), np.float32)
+def _mean(found: Floats, weights: Floats) -> Floats:
+    """The weighted mean [n, outputs] of the members' predictions [members, n, outputs]."""
+    return np.einsum("mno,m->no", found, weights)
+
+
+def _crossfitted(task: tasks.Task, truth: NDArray[Any], found: Floats, parts: Ints) -> Floats:
+    """Weights [parts, members], fitted on the photos of all other parts."""
+    others = [np.flatnonzero(parts != part) for part in range(PARTS)]
+    return np.stack([_greedy(task, truth[rows], found[:, rows]) for rows in others])
+
+
+def _greedy(task: tasks.Task, truth: NDArray[Any], found: Floats) -> Floats:
+    """Weights [members]: each member's share of the rounds in which adding it once more was best."""
+    chosen, total = np.zeros(len(found), np.float32), np.zeros(found.shape[1:], np.float32)
+    if not found.shape[1]:
+        return np.full(len(found), 1 / len(found), np.float32)
     for count in range(1, ROUNDS + 1):
-        best = int(np.argmin([charged((total + own) / count).mean() for own in given]))
+        best = int(np.argmin([task.guide(truth, (total + own) / count) for own in found]))
         chosen[best] += 1
-        total += given[best]
+        total += found[best]
     return chosen / np.float32(ROUNDS)
 
 

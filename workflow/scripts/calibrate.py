@@ -9,15 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.predictions.evidence import PARTS, decision, gathered, some
-from podium.predictions.stored import Predictions, Scaled, mean
+from podium.predictions.evidence import PARTS, gathered
+from podium.predictions.stored import Predictions, Scaled, mean, some
 from podium.predictions.temperature import as_sure, fitted
 from podium.predictions.yardsticks import Yardstick, judge, yardsticks
 from podium.step import Output, log, run
-from podium.tables import read_csv, write_csv
+from podium.tables import answered, read_csv
 from podium.tasks.measures import charged
-
-SHOWN = 5  # labels of a photo in the table
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -30,16 +28,15 @@ def calibrate(
     one_view: list[Path],
     index: Path,
     predictions: Output,
-    table: Output,
     calibration: Output,
     *,
     task: dict[str, Any],
     seeds: list[int],
     views: list[str],
 ) -> None:
-    """Calibrate the probabilities by temperature scaling on the yardstick's predictions, and fit how answers are made.
+    """Calibrate the probabilities by temperature scaling on the yardstick's predictions.
 
-    `task` is the task's name with its settings. `table` shows people the most likely labels of each photo.
+    `task` is the task's name with its settings. Where it predicts numbers they stay as they are.
 
     `fits` are the predictions of each fit, seed by seed, `one_view` theirs of photos that judge from one view alone;
     an ensemble has neither. A temperature goes to the kind of prediction that it was fitted on. Where the folds judge,
@@ -54,40 +51,19 @@ def calibrate(
     photos, before, target = read_csv(index), Predictions.read(pooled), tasks.task(task)
     tables = [Predictions.read(path) for path in fits]
     submitted = [path.parent.name for path, own in zip(fits, tables, strict=True) if len(own.of("test"))]
-    yardstick = judge(target, photos, before)
+    yardstick = judge(target, photos, before) if target.calibrates else None
     if yardstick is None:
-        why = "left as they are: no photo judges this experiment"
+        why = "no photo judges this experiment" if target.calibrates else "numbers have no confidence to calibrate"
+        why = f"left as they are: {why}"
         log.info(why)
         after, found = before, dict[str, Any]({"yardstick": None, "photos": 0, "temperature": 1.0, "why": why})
         found |= dict.fromkeys(("test_temperature", "fit_temperature", "model_temperature"), 1.0)
-        found["decision"] = {}
     else:
         after, found = _calibrated(target, before, yardstick, photos, tables, len(seeds))
         found["fit_temperature"] = _alone(target, tables, yardstick)
         found["model_temperature"] = _alone(target, [Predictions.read(path) for path in one_view], yardstick)
-        found["decision"] = decision(target, yardstick.truth, after, yardstick.rows)
     after.write(predictions)
-    _write_table(table, after, target.taught(photos))
     calibration.write_text(json.dumps({**found, "fits": submitted, "views": views}, indent=2) + "\n")
-
-
-def _write_table(path: Path, predictions: Predictions, labels: list[str]) -> None:
-    """Columns `split` and `id`, then the most likely labels of each photo, each with its probability."""
-    named, columns = np.array(labels, object), dict[str, Any]()
-    blocks = [_likeliest(block) for _, block in predictions.blocks()]
-    order, most = (np.concatenate(each) for each in zip(*blocks, strict=True))
-    for place in range(order.shape[1]):
-        columns |= {f"label_{place + 1}": named[order[:, place]], f"probability_{place + 1}": most[:, place]}
-    write_csv(path, predictions.keys.assign(**columns))
-
-
-def _likeliest(probabilities: Floats) -> tuple[Ints, Floats]:
-    """The most likely outputs of each row, the most likely first, and their probabilities."""
-    count = min(SHOWN, probabilities.shape[1])
-    found = np.sort(np.argpartition(-probabilities, count - 1, axis=1)[:, :count], axis=1)
-    own = np.take_along_axis(probabilities, found, 1)
-    order = np.argsort(-own, axis=1, kind="stable")
-    return np.take_along_axis(found, order, 1), np.take_along_axis(own, order, 1)
 
 
 def _calibrated(
@@ -105,7 +81,8 @@ def _calibrated(
     test_temperature = temperature
     if yardstick.name == "out_of_fold" and fits:
         test_temperature = _of_means(task, before, fits, seeds, temperature, photos)
-    read = Predictions(photos, np.zeros((len(photos), 0))).places(before.keys) >= 0
+    there = answered(photos)
+    read = Predictions(there, np.zeros((len(there), 0))).places(before.keys) >= 0
     temperatures = np.where(read, test_temperature, 1).astype(np.float32)
     if yardstick.name == "validation":
         # What was predicted out of fold is another kind again.
@@ -202,7 +179,7 @@ def _log_loss(task: Task, truth: NDArray[Any], predictions: Predictions) -> floa
 
 
 def _calibration_error(task: Task, truth: NDArray[Any], predictions: Predictions) -> float:
-    return task.calibration_error(gathered(task, truth, predictions, np.arange(len(predictions)), {}))
+    return task.calibration_error(gathered(task, truth, predictions, np.arange(len(predictions)), task.limits(truth)))
 
 
 if __name__ == "__main__":

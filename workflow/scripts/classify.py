@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
-from podium.models.reading import saved_metadata
+from podium.models.reading import check_photos_suffice, saved_metadata
 from podium.photos import images, pixels
 from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
@@ -23,12 +23,12 @@ Floats = NDArray[np.float32]
 
 
 class Answered(NamedTuple):
-    """Calibrated probabilities float32 [n, labels], and how answers are made of them."""
+    """Calibrated predictions float32 [n, outputs], and how answers are made of them."""
 
     task: tasks.Task
     labels: list[str]
     decision: tasks.Decision
-    probabilities: Floats
+    predictions: Floats
 
 
 class Photos:
@@ -72,14 +72,24 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
         if not found.files:
             raise BadInput(f"{', '.join(map(str, photos))}: no photo that can be read")
         said = (_experiment if model.is_dir() else _model)(model, found, saved_model)
-    form = Form("labels", 1, said.task.separator)
-    answers = said.task.cells(said.probabilities, said.decision, said.labels, ["class"], form)
-    rows = pd.DataFrame(said.probabilities, [str(file) for file in found.files], range(len(said.labels)))
-    rows.insert(0, "class", [cell for (cell,) in answers])
-    table = rows.reindex([str(file) for file in listed]).reset_index().set_axis(["file", "class", *said.labels], axis=1)
+    rows = _rows(said).set_axis([str(file) for file in found.files])
+    table = rows.reindex([str(file) for file in listed])
+    table.insert(0, "file", table.index, allow_duplicates=True)
     partial = out.with_name(f".partial-{out.name}")
     write_csv(partial, table)
     partial.replace(out)
+
+
+def _rows(said: Answered) -> pd.DataFrame:
+    """The answer to each photo, as `class`, and what the models predict of it; where these are numbers, the numbers."""
+    numbers = said.task.columns("labels", said.labels)
+    form = Form("labels", 1, said.task.separator)
+    answers = said.task.cells(said.predictions, said.decision, said.labels, numbers or ["class"], form)
+    told = pd.DataFrame(answers, columns=numbers or ["class"])
+    if numbers:
+        return told
+    outputs = said.task.output_names(said.labels)
+    return pd.concat([told, pd.DataFrame(said.predictions, columns=outputs)], axis=1)
 
 
 def _listed(photos: list[Path]) -> Iterator[Path]:
@@ -102,8 +112,8 @@ def _model(model: Path, photos: Photos, saved_model: str | None) -> Answered:
     said = saved_metadata(model)
     task, views, temperature = tasks.task(said["task"]), said.get("views", ["plain"]), said.get("temperature", 1.0)
     found = _mean(task, model, photos, views, saved_model, temperature)
-    probabilities = task.scaled(found, said.get("views_temperature", 1.0))
-    return Answered(task, said["classes"], said.get("decision", {}), probabilities)
+    predictions = task.link.tempered(found, said.get("views_temperature", 1.0))
+    return Answered(task, said["classes"], said.get("decision", {}), predictions)
 
 
 def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> Answered:
@@ -116,14 +126,14 @@ def _experiment(folder: Path, photos: Photos, saved_model: str | None) -> Answer
         table = pd.read_csv(weights, dtype={"experiment": str}, keep_default_na=False)
         parts = [_experiment(folder.parent / name, photos, saved_model) for name in table.experiment]
         task, labels = parts[0].task, parts[0].labels
-        found = np.einsum("m,mnc->nc", table.weight, [each.probabilities for each in parts])
+        found = np.einsum("m,mnc->nc", table.weight, [each.predictions for each in parts])
     else:
         models = [folder / fit / "fitted.keras" for fit in said["fits"]]
         own = saved_metadata(models[0])
         task, labels = tasks.task(own["task"]), own["classes"]
         found = np.mean([_mean(task, model, photos, said["views"], saved_model) for model in models], axis=0)
-    scaled = task.scaled(found.astype(np.float32), said["test_temperature"])
-    return Answered(task, labels, said["decision"], scaled)
+    scaled = task.link.tempered(found.astype(np.float32), said["test_temperature"])
+    return Answered(task, labels, json.loads((folder / "decision.json").read_text())["decision"], scaled)
 
 
 def _mean(
@@ -138,11 +148,12 @@ def _mean(
     from podium.networks import training
 
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of a graph for each model
+    check_photos_suffice(model)
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
     rows = np.arange(len(stored))
     each = [np.concatenate([*training.average(network, stored, rows, [view])]) for view in views]
-    return np.mean([task.scaled(own, 1 / temperature) for own in each], axis=0)
+    return np.mean([task.link.tempered(own, 1 / temperature) for own in each], axis=0)
 
 
 def main() -> None:

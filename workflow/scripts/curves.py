@@ -19,7 +19,9 @@ SAID = {
     "loss": "loss (cross-entropy in nats)",
     "accuracy": "accuracy (share of photos)",
     "samples_f1": "F1 (mean of photos)",
-    "inner_log_loss": "log loss on the inner quarter (nats)",
+    "grade_accuracy": "accuracy (share of photos)",
+    "mean_absolute_error": "mean absolute error (deviations)",
+    "inner_loss": "loss on the inner quarter",
 }
 MARKERS = "os^Dv<"  # so many fits are told apart; of more the mean is drawn
 MARKED, TICKS = 10, 8  # points of a line; the most penalties that are named

@@ -11,21 +11,20 @@ from numpy.typing import NDArray
 
 from podium import JUDGES, tasks
 from podium.predictions import history
-from podium.predictions.evidence import crossfitted, gathered
+from podium.predictions.evidence import gathered, in_parts
 from podium.predictions.scores import score
 from podium.predictions.stored import Predictions, mean
 from podium.predictions.yardsticks import Yardstick, yardsticks
 from podium.step import Growing, Output, log, run
-from podium.tables import read_csv, write_csv
+from podium.tables import answered, read_csv, write_csv
 
-CLASS_COLUMNS = ["label", "precision", "recall", "f1", "photos", "yardstick"]
 FEW = 10  # groups; with fewer, a bootstrap is unreliable
-MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted", "probability"]
+MISTAKE_COLUMNS = ["yardstick", "id", "file", "label", "predicted"]
 
 
 def evaluate(
     predictions: Path,
-    calibration: Path,
+    decision: Path,
     fits: list[Path],
     index: Path,
     scores: Output,
@@ -40,28 +39,32 @@ def evaluate(
     """Score one experiment's predictions on photos that its models were not fitted on.
 
     The yardsticks are the training photos out of fold or a held-out fold of them, the validation table if there is one,
-    and the held-out test photos if their labels are known. `task` is the task's name with its settings. Answers are
-    made of probabilities as is best for other photos of the yardstick; of test photos as `calibration` says. Each
-    figure has a 95 % interval. `fits` are the predictions of each fit, seed by seed: with several seeds, each is scored
-    alone too. If there is no yardstick, the tables contain only their headers. `scored` keeps the figures of all
-    settings that the experiment ever had; `settings` are the current settings that the figures depend on.
+    and the held-out test photos if their labels are known. `task` is the task's name with its settings and the metric.
+    Answers are made of predictions as `decision` says: as is best for other photos of the yardstick, or of test photos
+    as in the submission. Each figure has a 95 % interval, and beside it the figure of plain answers where it differs.
+    `fits` are the predictions of each fit, seed by seed: with several seeds, each is scored alone too. If there is no
+    yardstick, the tables contain only their headers. `scored` keeps the figures of all settings that the experiment
+    ever had; `settings` are the current settings that the figures depend on.
     """
     photos, found, target = read_csv(index), Predictions.read(predictions), tasks.task(task)
-    decision, labels = json.loads(calibration.read_text())["decision"], target.taught(photos)
+    decided, labels = json.loads(decision.read_text()), target.taught(photos)
     figures, by_label, wrong = {}, [], []
     for yardstick in yardsticks(target, photos, found):
         own = yardstick.photos
-        evidence = _evidence(target, yardstick, found, decision)
+        evidence = _evidence(target, yardstick, found, decided)
         figures[yardstick.name] = score(target, evidence, own.group.to_numpy())
+        _add_plain(target, figures[yardstick.name], yardstick, found, decided)
+        if yardstick.name in JUDGES and (tests := len(answered(photos[photos.split == "test"]))):
+            _promise(figures[yardstick.name], target.metrics, own.group.nunique(), tests)
         by_label.append(target.label_scores(evidence, labels).assign(yardstick=yardstick.name))
         if (groups := own.group.nunique()) < min(FEW, len(own)):
             said = "WARNING: %s: %d photos of %d groups: with so few groups the intervals are too narrow"
             log.warning(said, yardstick.name.replace("_", " "), len(own), groups)
-        answered = target.mistakes(evidence, labels)
+        listed = target.mistakes(evidence, labels)
         told = own[["id", "file", "label"]].assign(yardstick=yardstick.name)
-        wrong.append(pd.concat([told, answered], axis=1).loc[answered.wrong, MISTAKE_COLUMNS])
+        wrong.append(pd.concat([told, listed], axis=1).loc[listed.wrong, [*MISTAKE_COLUMNS, target.gravity]])
     if len(seeds) > 1:
-        _add_seeds(target, figures, photos, [Predictions.read(path) for path in fits], len(seeds), decision)
+        _add_seeds(target, figures, photos, [Predictions.read(path) for path in fits], len(seeds), decided)
     for name, each in figures.items():
         log.info("%s: %s", name.replace("_", " "), ", ".join(_said(metric, each[metric]) for metric in target.metrics))
     if not figures:
@@ -69,16 +72,43 @@ def evaluate(
     _warn_of_leak(figures, target.metrics)
     scores.write_text(json.dumps(figures, indent=2) + "\n")
     history.add(scored, history.Scored(settings, _digest(photos), figures))
-    write_csv(classes, _stacked(by_label, CLASS_COLUMNS))
-    surest = _stacked(wrong, MISTAKE_COLUMNS).sort_values(["yardstick", "probability"], ascending=[True, False])
-    write_csv(mistakes, surest)
+    write_csv(classes, _stacked(by_label, ["label", *target.label_figures, "photos", "yardstick"]))
+    gravest = _stacked(wrong, [*MISTAKE_COLUMNS, target.gravity])
+    write_csv(mistakes, gravest.sort_values(["yardstick", target.gravity], ascending=[True, False]))
 
 
-def _evidence(task: tasks.Task, yardstick: Yardstick, found: Predictions, decision: tasks.Decision) -> NDArray[Any]:
+def _evidence(task: tasks.Task, yardstick: Yardstick, found: Predictions, decided: dict[str, Any]) -> NDArray[Any]:
     """Each photo that may judge is answered by others of its kind; test photos as in the submission."""
-    if yardstick.name in JUDGES:
-        return crossfitted(task, yardstick, found)
-    return gathered(task, yardstick.truth, found, yardstick.rows, decision)
+    if parts := decided["parts"].get(yardstick.name):
+        return in_parts(task, yardstick, found, parts)
+    return gathered(task, yardstick.truth, found, yardstick.rows, decided["decision"])
+
+
+def _promise(figures: dict[str, Any], metrics: dict[str, bool], groups: int, tests: int) -> None:
+    """Adds to the figure that decides where it will be on so many test photos, in 95 of 100 cases, if they are alike.
+
+    As many photos make an estimate of the same error, so the squares of both add up: the interval of a prediction, as
+    in Hahn and Meeker, "Statistical intervals", 1991.
+    """
+    metric, more_is_better = next(iter(metrics.items()))
+    figure, wider = figures[metric], (1 + groups / tests) ** 0.5
+    low, high = (figure["value"] + (figure[end] - figure["value"]) * wider for end in ("low", "high"))
+    if more_is_better and figure["high"] <= 1:
+        high = min(high, 1.0)
+    elif not more_is_better and figure["low"] >= 0:
+        low = max(low, 0.0)
+    figure |= {"test_low": low, "test_high": high}
+    log.info("to be expected of the %d test photos: %s from %.3f to %.3f", tests, metric.replace("_", " "), low, high)
+
+
+def _add_plain(
+    task: tasks.Task, figures: dict[str, Any], yardstick: Yardstick, found: Predictions, decided: dict[str, Any]
+) -> None:
+    """Adds the value with plain answers to each figure, if answers are decided otherwise."""
+    if decided["decision"] != decided["plain"]:
+        plain = gathered(task, yardstick.truth, found, yardstick.rows, decided["plain"])
+        for metric, value in task.figures(plain).items():
+            figures[metric]["plain"] = value
 
 
 def _digest(photos: pd.DataFrame) -> str:
@@ -96,7 +126,7 @@ def _add_seeds(
     photos: pd.DataFrame,
     fits: list[Predictions],
     seeds: int,
-    decision: tasks.Decision,
+    decided: dict[str, Any],
 ) -> None:
     """Adds to each figure the mean and the standard deviation of the single seeds' scores."""
     alone: dict[str, list[dict[str, float]]] = {}
@@ -104,7 +134,7 @@ def _add_seeds(
     for first in range(0, len(fits), each):
         found = mean(fits[first : first + each], photos)
         for yardstick in yardsticks(task, photos, found):
-            reached = task.figures(_evidence(task, yardstick, found, decision))
+            reached = task.figures(_evidence(task, yardstick, found, decided))
             alone.setdefault(yardstick.name, []).append(reached)
     for name, figures_alone in alone.items():
         for metric in task.metrics:
@@ -114,15 +144,18 @@ def _add_seeds(
 
 def _said(metric: str, figure: dict[str, float]) -> str:
     seeds = f", seeds {figure['seeds_mean']:.3f} ± {figure['seeds_std']:.3f}" if "seeds_mean" in figure else ""
-    return f"{metric.replace('_', ' ')} {figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f}{seeds})"
+    plain = f", plain {figure['plain']:.3f}" if figure.get("plain", figure["value"]) != figure["value"] else ""
+    ends = f"{figure['low']:.3f} to {figure['high']:.3f}"
+    return f"{metric.replace('_', ' ')} {figure['value']:.3f} ({ends}{plain}{seeds})"
 
 
 def _warn_of_leak(figures: dict[str, Any], metrics: dict[str, bool]) -> None:
     """Warns if scores on other photos are lower than on the folds, as where folds share near-copies of photos."""
-    first = next(iter(metrics))
+    first, more_is_better = next(iter(metrics.items()))
     for inside in (figures[name] for name in ("out_of_fold", "held_out") if name in figures):
         for name, figure in figures.items():
-            if figure[first]["high"] < inside[first]["low"]:
+            worse, better = (figure, inside) if more_is_better else (inside, figure)
+            if worse[first]["high"] < better[first]["low"]:
                 log.warning(
                     "WARNING: the %s photos are harder than the folds promise; believe their figures, not the folds'",
                     name,

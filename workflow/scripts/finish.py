@@ -7,11 +7,11 @@ from podium.models.writing import calibrated
 from podium.step import Output, log, run
 
 
-def finish(fitted: Path, calibration: Path, model: Output) -> None:
-    """Store the calibration in one fit's model, which then gives calibrated probabilities by itself.
+def finish(fitted: Path, calibration: Path, decision: Path, model: Output) -> None:
+    """Store calibration and decision in one fit's model, which then gives calibrated probabilities by itself.
 
     Its `metadata.json` contains the `temperature` that its logits are divided by, the experiment's `views`,
-    `views_temperature`, the temperature of one fit's mean over them, and how an answer is made of probabilities.
+    `views_temperature`, the temperature of one fit's mean over them, and how an answer is made of predictions.
     """
     found = json.loads(calibration.read_text())
     temperature = found["model_temperature"]
@@ -21,7 +21,7 @@ def finish(fitted: Path, calibration: Path, model: Output) -> None:
         temperature,
         views=found["views"],
         views_temperature=found["fit_temperature"],
-        decision=found["decision"],
+        decision=json.loads(decision.read_text())["decision"],
     )
     log.info("divided the logits by %.3f", temperature)
 

@@ -20,7 +20,7 @@ from podium.archives.opening import Archive
 from podium.photos import images
 from podium.progress import in_threads
 from podium.step import BadInput, Output, escaped, log, run
-from podium.tables import INDEX_COLUMNS, QUARANTINE_COLUMNS, write_csv
+from podium.tables import INDEX_COLUMNS, KEYS, QUARANTINE_COLUMNS, answered, write_csv
 
 UNSEEN = images.Seen(0, 0, "", "", None)
 
@@ -30,6 +30,7 @@ def index(
     index: Output,
     quarantine: Output,
     depth: Output,
+    features: Output,
     *,
     task: dict[str, Any],
     layout: dict[str, Any],
@@ -50,16 +51,19 @@ def index(
     `depth` is a JSON file with the `range` of values shown of photos of more than 8 bits a pixel: the least is black,
     the largest white; null leaves it to each photo. The range is the setting `range`, or lies between the percentiles
     100 - `percentile` and `percentile` of the training photos' values.
+
+    `features` is an array of the numbers that the archive gives beside the photos, float32 [photos, features], in the
+    order of the index.
     """
     archive = Archive(source)
     target = tasks.task(task)
-    photos = layouts.photos(archive, layout, target, strict=strict)
+    photos, beside = layouts.photos(archive, layout, target, strict=strict), layouts.features(archive, layout)
     for doubt in target.doubts(photos.label[photos.split == "train"], _column(layout)):
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
     del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
-    readable = readable.assign(group=_together(readable.digest, readable.group))
+    readable = readable.assign(group=_together(readable.digest, readable.group, _shared(readable)))
     for name, spec in layout.items():
         if "holdout" in spec:
             readable = _set_aside(target, readable, name, spec["holdout"], spec["seed"])
@@ -67,14 +71,28 @@ def index(
     readable = readable.assign(part=_parts(readable.split, shards))
     write_csv(index, readable[INDEX_COLUMNS])
     write_csv(quarantine, unreadable.assign(reason=unreadable.reason.map(escaped))[QUARANTINE_COLUMNS])
+    with features.open("wb") as file:
+        np.save(file, _beside(readable, beside))
     depth.write_text(json.dumps({"range": _range(readable, range, percentile)}))
+
+
+def _beside(photos: pd.DataFrame, features: pd.DataFrame | None) -> NDArray[np.float32]:
+    """The features of these photos, float32 [n, features]; where there is none, the mean of the training photos'."""
+    if features is None:
+        return np.zeros((len(photos), 0), np.float32)
+    found = features.reindex(pd.MultiIndex.from_frame(photos[KEYS])).to_numpy(np.float64)
+    train = found[(photos.split == "train").to_numpy()]
+    for name, lost in zip(features.columns, np.isnan(train).all(0), strict=True):
+        if lost:
+            raise BadInput(f"tables.features: '{name}': all cells of the training photos are empty")
+    return np.where(np.isnan(found), np.nanmean(train, axis=0), found).astype(np.float32)
 
 
 def _column(layout: dict[str, Any]) -> str:
     """What to call the labels in a message."""
     ((name, spec),) = layout.items()
-    columns = {"tables": lambda: f"'{spec['train']['label']}'", "tfrecord": lambda: f"'{spec['label']}'"}
-    return columns.get(name, lambda: "the label")()
+    label = {"tables": lambda: spec["train"]["label"], "tfrecord": lambda: spec["label"]}.get(name, list)()
+    return f"'{label}'" if isinstance(label, str) else "the label"
 
 
 def _examine(
@@ -143,16 +161,29 @@ def _warn_of_depth(deep: pd.DataFrame) -> None:
         )
 
 
-def _together(digests: pd.Series, names: pd.Series) -> NDArray[np.int64]:
-    """A number for each photo, the same for copies and for photos of one group by name, and along chains of both.
+def _together(digests: pd.Series, *names: pd.Series) -> NDArray[np.int64]:
+    """A number for each photo, the same for copies and for photos that share one of their names, and along chains.
 
     Numbers count from 0 in the order of the photos. A photo without a name is grouped with its copies only.
     """
-    (digest, copies), (name, named) = digests.factorize(), names.mask(names == "").factorize()
-    own, links = name >= 0, len(copies) + len(named)
-    pairs = digest[own], len(copies) + name[own]
-    linked = coo_array((np.ones(own.sum()), pairs), (links, links))
+    digest, copies = digests.factorize()
+    links, ends = len(copies), [np.zeros((2, 0), np.int64)]
+    for each in names:
+        name, named = each.mask(each == "").factorize()
+        ends.append(np.stack([digest, links + name])[:, name >= 0])
+        links += len(named)
+    pairs = np.concatenate(ends, axis=1)
+    linked = coo_array((np.ones(pairs.shape[1]), (pairs[0], pairs[1])), (links, links))
     return pd.factorize(connected_components(linked, directed=False)[1][digest])[0].astype(np.int64)
+
+
+def _shared(photos: pd.DataFrame) -> pd.Series:
+    """The split and id of photos that share them with others, as one text; else empty."""
+    several = photos[photos.duplicated(KEYS, keep=False)]
+    if len(several):
+        ids = len(answered(several))
+        log.info("%d ids have several photos, %d in all: their predictions are averaged", ids, len(several))
+    return (several.split + "/" + several.id).reindex(photos.index, fill_value="")
 
 
 def _set_aside(task: tasks.Task, photos: pd.DataFrame, layout: str, fraction: float, seed: int) -> pd.DataFrame:
@@ -203,8 +234,10 @@ def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -
         raise BadInput(f"{found}, at least {task.fewest} are needed{first}")
     for label in sorted(set(task.taught(unreadable)) - set(labels)):
         log.warning("WARNING: no training photo of '%s' can be read: it is lost", label)
-    for split, own in unreadable.groupby("split"):
-        fate = "get the training photos' label frequencies in the submission" if split == "test" else "are left out"
+    answered_by_others = pd.MultiIndex.from_frame(unreadable[KEYS]).isin(pd.MultiIndex.from_frame(readable[KEYS]))
+    lost = (unreadable.split == "test") & ~answered_by_others
+    for (split, asked), own in unreadable.groupby(["split", lost.rename("asked")]):
+        fate = "get the training photos' label frequencies in the submission" if asked else "are left out"
         log.warning(
             "WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)",
             len(own),

@@ -10,7 +10,14 @@ from podium.predictions.history import Scored, differences, read
 from podium.step import Output, log, run
 from podium.tables import write_csv
 
-COLUMNS = {"": "value", "_low": "low", "_high": "high", "_seeds_mean": "seeds_mean", "_seeds_std": "seeds_std"}
+COLUMNS = {
+    "": "value",
+    "_low": "low",
+    "_high": "high",
+    "_plain": "plain",
+    "_seeds_mean": "seeds_mean",
+    "_seeds_std": "seeds_std",
+}
 
 
 def leaderboard(
@@ -23,15 +30,14 @@ def leaderboard(
     others: dict[str, list[str]],
     fitting: list[str],
     teachers: dict[str, list[str]],
-    metric: str,
 ) -> None:
-    """Compare the experiments by `metric`, the best first; each figure names its yardstick.
+    """Compare the experiments by the task's metric, the best first; each figure names its yardstick.
 
-    `task` is the task's name with its settings. Each experiment is judged by the validation table if there is one, else
-    out of fold, else by its held-out fold. Figures of different yardsticks are not compared: the experiments of one
-    yardstick are listed above those of the next. Experiments without a yardstick keep their order, whatever their
-    scores on the test photos. `teachers` names, for each experiment that trained on photos without labels, the
-    experiments that labelled them.
+    `task` is the task's name with its settings and the metric. Each experiment is judged by the validation table if
+    there is one, else out of fold, else by its held-out fold. Figures of different yardsticks are not compared: the
+    experiments of one yardstick are listed above those of the next. Experiments without a yardstick keep their order,
+    whatever their scores on the test photos. `teachers` names, for each experiment that trained on photos without
+    labels, the experiments that labelled them.
 
     `scored` are the files of the `experiments`, which have just been scored. `others` were scored earlier, in files
     next to these; for each it gives the digests of its lines. Those listed in `fitting` have current settings and are
@@ -50,7 +56,8 @@ def leaderboard(
         if name not in compared:
             log.info("%s is not compared: its settings or photos have changed since it was scored", name)
     rows = [_row(name, each, teachers) for name, each in compared.items()]
-    table = _ranked(rows, metric, more_is_better=tasks.task(task).metrics[metric])
+    metric, more_is_better = next(iter(tasks.task(task).metrics.items()))
+    table = _ranked(rows, metric, more_is_better=more_is_better)
     write_csv(leaderboard, table)
     write_csv(history, _history(known, compared))
     _say_the_best(table, metric)

@@ -19,6 +19,7 @@ def predict(
     parts: list[Path],
     index: Path,
     folds: Path,
+    features: list[Path],
     predictions: Output,
     one_view: Output,
     *,
@@ -32,28 +33,33 @@ def predict(
     """Predict, with one fit's model, the photos of `splits` that it was not trained on, averaged over the views.
 
     `task` is the task's name with its settings. `parts` are the pixels or embeddings of these splits, in the index's
-    order. Of the training photos, `predictions` contains the fold left out. `one_view` contains the photos that may
+    order, and `features` numbers beside all photos of the index. Of the training photos, `predictions` contains the
+    fold left out. Several photos of one id have one row, the mean of theirs. `one_view` contains the photos that may
     judge (the fold left out and the validation table), predicted from a single view as the model does when it is used
     by itself: `plain` if it is one of the views, else the first. `saved_model` is the folder or handle of the
     SavedModel that the model is built on, or None. Raises BadInput if the model is built on a SavedModel that is not
     named, or has other classes than the index.
     """
     index_, dealt = read_csv(index), read_csv(folds)
-    check_classes(model, labels := tasks.task(task).taught(index_), index)
+    target = tasks.task(task)
+    check_classes(model, labels := target.taught(index_), index)
     photos = index_[index_.split.isin(splits)]
     unseen = (photos.split != "train").to_numpy(copy=True)
     if "train" in splits:
         unseen[np.flatnonzero(~unseen)] = dealt.fold == fold
     rows = np.flatnonzero(unseen)
-    probabilities = partial(importlib.import_module(f"podium.networks.{network}").predict, saved_model=saved_model)
+    beside = {"features": np.load(features[0])[index_.split.isin(splits).to_numpy()]} if features else {}
+    own = importlib.import_module(f"podium.networks.{network}").predict
+    probabilities = partial(own, saved_model=saved_model, **beside)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
-    write(predictions, keys, len(labels), probabilities(model, parts, rows, views))
-    judging = np.flatnonzero(keys.split != "test")
-    if len(judging) and len(views) > 1:
+    write(predictions, keys, target.outputs(labels), probabilities(model, parts, rows, views))
+    judging = (keys.split != "test").to_numpy()
+    if judging.any() and len(views) > 1:
         alone = probabilities(model, parts, rows[judging], ["plain" if "plain" in views else views[0]])
-        write(one_view, keys.iloc[judging], len(labels), alone)
+        write(one_view, keys[judging], target.outputs(labels), alone)
     else:
-        Predictions.read(predictions).rows(judging).write(one_view)
+        found = Predictions.read(predictions)
+        found.rows(np.flatnonzero(found.keys.split != "test")).write(one_view)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from podium import tasks
-from podium.models.reading import check_classes
+from podium.models.reading import check_classes, check_photos_suffice
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
 from podium.predictions.evidence import gathered
@@ -18,7 +18,7 @@ from podium.predictions.scores import score
 from podium.predictions.stored import Predictions, Scaled, mean, write
 from podium.predictions.yardsticks import yardsticks
 from podium.step import BadInput, Output, log, run
-from podium.tables import read_csv, write_csv
+from podium.tables import answered, read_csv, write_csv
 
 ENDS = {"": "value", "_low": "low", "_high": "high"}
 
@@ -29,6 +29,7 @@ def robustness(
     index: Path,
     folds: Path,
     calibration: Path,
+    decision: Path,
     robustness: Output,
     *,
     task: dict[str, Any],
@@ -51,14 +52,15 @@ def robustness(
     index_, dealt, photos = read_csv(index), read_csv(folds), Pixels(parts)
     keys = index_.loc[index_.split == split, ["split", "id"]].reset_index(drop=True)
     target, how = tasks.task(task), json.loads(calibration.read_text())
-    labels = target.taught(index_)
+    labels, decided = target.taught(index_), json.loads(decision.read_text())["decision"]
     for model in models:
+        check_photos_suffice(model)
         check_classes(model, labels, index)
 
     from podium.networks import training
 
     rows = [np.flatnonzero(dealt.fold == fold) if split == "train" else np.arange(len(keys)) for fold in left_out]
-    asked = keys.iloc[np.unique(np.concatenate(rows))]
+    asked = answered(keys.iloc[np.unique(np.concatenate(rows))])
     if not (judging := yardsticks(target, index_, Predictions(asked, np.zeros((len(asked), 0))))):
         raise BadInput(f"{index}: no {split} photo can judge: each has no label or is a copy of a training photo")
     yardstick = judging[0]
@@ -70,12 +72,12 @@ def robustness(
             tables = []
             for number, (network, own) in enumerate(zip(networks, rows, strict=True)):
                 found = training.average(network, photos, own, views, spoil)
-                write(Path(folder, str(number)), keys.iloc[own], len(labels), found)
+                write(Path(folder, str(number)), keys.iloc[own], target.outputs(labels), found)
                 tables.append(Predictions.read(Path(folder, str(number))))
             predicted = mean(tables, index_)
             temperatures = np.full(len(predicted), how["temperature"], np.float32)
             calibrated = Predictions(predicted.keys, Scaled(target, predicted, temperatures))
-            evidence = gathered(target, yardstick.truth, calibrated, yardstick.rows, how["decision"])
+            evidence = gathered(target, yardstick.truth, calibrated, yardstick.rows, decided)
         figures = score(target, evidence, yardstick.photos.group.to_numpy())
         ends = {f"{metric}{end}": figures[metric][key] for metric in target.metrics for end, key in ENDS.items()}
         lines.append(

@@ -14,19 +14,19 @@ from podium.step import BadInput, Output, log, run
 
 
 def submit(
-    asked: Path, predictions: Path, calibration: Path, submission: Output, *, task: dict[str, Any], inside: str | None
+    asked: Path, predictions: Path, decision: Path, submission: Output, *, task: dict[str, Any], inside: str | None
 ) -> None:
     """Write the submission and check it against the sample.
 
-    `asked` describes the required submission, and `calibration` how answers are made of probabilities. `task` is the
+    `asked` describes the required submission, and `decision` how answers are made of predictions. `task` is the
     task's name with its settings. `inside` is the table's name in a zip; if it is None, the submission is the table
     itself. The file is read back, and a mismatch raises BadInput, naming the first wrong row.
     """
     (sample, form, labels), target = read_asked(asked), tasks.task(task)
-    found, decision = Predictions.read(predictions).of("test"), json.loads(calibration.read_text())["decision"]
+    found, how = Predictions.read(predictions).of("test"), json.loads(decision.read_text())["decision"]
     rows = {key: row for row, key in enumerate(found.keys.id)}
     blocks = found.rows(np.array([rows[key] for key in sample.ids])).blocks()
-    cells = [row for _, block in blocks for row in target.cells(block, decision, labels, sample.columns, form)]
+    cells = [row for _, block in blocks for row in target.cells(block, how, labels, sample.columns, form)]
     written = sample.format(cells)
     if inside:
         write_zip(submission, [(inside, written)])

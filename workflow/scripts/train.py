@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def train(
     index: Path,
     folds: Path,
     teachers: list[Path],
+    features: list[Path],
     depth: Path,
     model: Output,
     history: Output,
@@ -40,20 +42,24 @@ def train(
     seed: int,
     sharpness: float,
     deterministic: bool,
+    balance: float | None,
+    columns: list[str],
     options: dict[str, Any],
     resume: Resume,
 ) -> None:
     """Fit one network, on all training photos or leaving one fold out.
 
-    `task` is the task's name with its settings. `parts` are the training photos' pixels, or embeddings where the
-    network is `head`; `depth` says which range of values the photos show, for the saved model to keep; `options` are
-    the network's own settings. `history` is a table of how the fit went, `events` the same for TensorBoard. On a CPU
-    two fits of one seed are the same anyway; on a GPU with `deterministic` only.
+    `task` is the task's name with its settings and the metric, which decides the loss. `balance` is the power to which
+    photos of a frequent class count less, None for what suits the metric. `parts` are the training photos' pixels, or
+    embeddings where the network is `head`; `depth` says which range of values the photos show, for the saved model to
+    keep; `options` are the network's own settings. `history` is a table of how the fit went, `events` the same for
+    TensorBoard. On a CPU two fits of one seed are the same anyway; on a GPU with `deterministic` only.
 
     Networks on pixels also measure photos that the fit leaves out: those of its fold, or with none left out those of
     the validation table, which then follow the training photos in `parts`. Nothing is tuned on them.
 
-    `teachers` are predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
+    `features` are numbers beside the photos, of these `columns`, for a network that can use them. `teachers` are
+    predictions whose mean, to the power of `sharpness`, labels the photos that stand in them, which
     are trained on too; `parts` then contain their splits after the training photos. Source: Lee, "Pseudo-label", 2013.
     """
     if deterministic:
@@ -62,13 +68,17 @@ def train(
         device.compute_deterministically()
     index_, dealt = read_csv(index), read_csv(folds)
     target, seed = tasks.task(task), _number(seed, fold)
-    data = _dataset(target, parts, index_, dealt, fold, _taught(target, teachers, index_, sharpness))
+    taught = _taught(target, teachers, index_, sharpness)
+    data = _dataset(target, parts, index_, dealt, fold, taught, target.balance if balance is None else balance)
+    if features:
+        # The files of photos begin with the training split, as the index does.
+        data = replace(data, features=np.load(features[0])[data.rows])
     fit = importlib.import_module(f"podium.networks.{network}").fit
     fitted, progress = fit(data, **options, seed=seed, resume=resume)
     from podium.networks import events as tensorboard  # only now, since networks without TensorFlow need the memory
 
     decoding = {"size": options["size"], "fit": options["fit"], **json.loads(depth.read_text())}
-    save(fitted, target, data.labels, model, **decoding)
+    save(fitted, target, data.labels, columns if features else [], model, **decoding)
     write_csv(history, progress)
     tensorboard.write(events, progress)
 
@@ -85,10 +95,12 @@ def _dataset(
     dealt: pd.DataFrame,
     fold: int | None,
     taught: tuple[Ints, Predictions | Floats],
+    balance: float,
 ) -> Dataset:
     """The training photos without the fold, those that teachers label, and those that are only measured."""
     labels, train = task.taught(index), index[index.split == "train"]
-    rows = np.flatnonzero(dealt.fold != fold)  # all of them where no fold is left out
+    told = task.truth(train.label, labels)
+    rows = np.flatnonzero((dealt.fold != fold) & task.known(told))  # of all folds where none is left out
     count = len(rows) + len(taught[0])
     measured = _measured(task, index, dealt.fold.to_numpy(), fold, min(MEASURED, max(count // SHARE, LEAST)))
     return Dataset(
@@ -96,11 +108,10 @@ def _dataset(
         labels,
         parts,
         rows=np.concatenate([rows, taught[0], measured]),
-        truth=np.concatenate(
-            [task.truth(train.label.iloc[rows], labels), task.truth(index.label.iloc[measured], labels)]
-        ),
+        truth=np.concatenate([told[rows], task.truth(index.label.iloc[measured], labels)]),
         groups=np.concatenate([dealt.group.to_numpy()[rows], np.full(len(taught[0]), -1)]),
         taught=taught[1],
+        balance=balance,
     )
 
 
@@ -113,7 +124,7 @@ def _measured(task: tasks.Task, index: pd.DataFrame, folds: Ints, fold: int | No
     rows, labels, train = np.flatnonzero(folds == fold), task.taught(index), index[index.split == "train"]
     if fold is None:
         rows = np.flatnonzero((index.split == "validation") & ~index.digest.isin(train.digest))
-        rows = rows[task.known(task.truth(index.label.iloc[rows], labels))]
+    rows = rows[task.known(task.truth(index.label.iloc[rows], labels))]
     strata = task.strata(task.truth(index.label.iloc[rows], labels))
     chosen = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
     return rows[np.argsort(strata, kind="stable")[chosen]]
@@ -126,9 +137,11 @@ def _taught(
     if not teachers:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     found = mean([Predictions.read(path) for path in teachers], index)
-    rows = pd.MultiIndex.from_frame(index[["split", "id"]]).get_indexer(pd.MultiIndex.from_frame(found.keys))
+    places = found.places(index)
+    rows = np.flatnonzero(places >= 0)
     log.info("also trains on %d photos with its teachers' pseudo-labels", len(rows))
-    return rows, Predictions(found.keys, Scaled(task, found, np.full(len(found), 1 / sharpness, np.float32)))
+    sharper = Scaled(task, found, np.full(len(found), 1 / sharpness, np.float32))
+    return rows, Predictions(index.iloc[rows], sharper, places[rows])
 
 
 if __name__ == "__main__":

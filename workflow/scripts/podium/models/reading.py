@@ -64,6 +64,15 @@ def _check_members(path: Path) -> None:
         raise BadInput(f"{path}: its members are compressed, which Keras does not do: write it again with Keras")
 
 
+def check_photos_suffice(model: Path) -> None:
+    """Raises BadInput if the saved model takes numbers beside a photo, which none but its competition's photos have."""
+    if features := saved_metadata(model).get("features"):
+        said = ", ".join(features[:3]) + ", …" * (len(features) > 3)
+        raise BadInput(
+            f"{model}: needs {len(features)} features beside each photo ({said}), which photos alone do not have"
+        )
+
+
 def check_classes(model: Path, labels: list[str], index: Path) -> None:
     """Raises BadInput unless the saved model's classes are these, those of the index, in their order."""
     if (fitted := saved_classes(model)) != labels:
@@ -80,8 +89,9 @@ def saved_classes(path: Path) -> list[str]:
 def saved_metadata(path: Path) -> dict[str, Any]:
     """What `save` and `calibrated` wrote into a model, read without TensorFlow; raises BadInput where that is missing.
 
-    `task`, for `tasks.task`; `classes`, the labels of its outputs; `decoding`, as `images.decode(data, **decoding)`
-    takes it for new photos: `size`, `fit` and `range`; of `calibrated` also the `temperature` and what else it said.
+    `task`, for `tasks.task`; `classes`, the labels that it predicts; `features` beside a photo; `decoding`, as
+    `images.decode(data, **decoding)` takes it for new photos: `size`, `fit` and `range`; of `calibrated` also the
+    `temperature` and what else it said.
     """
     _check_members(path)
     try:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def for_any_size(network: "keras.Model", size: int, fit: str) -> "keras.Model":
-    """The network behind what `preprocess` does to make a square of a photo: uint8 [n, h, w, 3] -> its output."""
+    """The network behind what `preprocess` does to make a square of a photo: uint8 [n, h, w, 3] -> its output.
+
+    One that takes features beside the photo still does, float32 [n, features].
+    """
     import keras
 
     inputs = keras.Input((None, None, 3), dtype="uint8", name="photo")
@@ -31,23 +34,26 @@ def for_any_size(network: "keras.Model", size: int, fit: str) -> "keras.Model":
         name="resize",
     )
     # Resizing's call has `training=True` as its default, which would spread to batch norm and dropout.
-    return keras.Model(inputs, network(resize(inputs, training=False)))
+    small = resize(inputs, training=False)
+    if len(network.inputs) == 1:
+        return keras.Model(inputs, network(small))
+    features = keras.Input(network.inputs[1].shape[1:], name="features")
+    return keras.Model([inputs, features], network([small, features]))
 
 
-def save(model: "keras.Model", task: Task, labels: list[str], path: Path, **decoding: Any) -> None:
+def save(model: "keras.Model", task: Task, labels: list[str], features: list[str], path: Path, **decoding: Any) -> None:
     """Writes a `.keras` file whose bytes depend on the model alone.
 
-    Its `metadata.json` names the task and the classes, which are the labels of its outputs, and keeps `decoding`, what
-    `images.decode` took besides the photos' bytes. Keras itself writes the time, and the addresses of shared objects in
-    memory.
+    Its `metadata.json` names the task, the classes, which are the labels that it predicts, and the `features` that it
+    takes beside a photo, and keeps `decoding`, what `images.decode` took besides the photos' bytes. Keras itself writes
+    the time, and the addresses of shared objects in memory.
     """
     model.save(path)
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    metadata = json.loads(members["metadata.json"])
-    members["metadata.json"] = json.dumps(
-        {**metadata, "date_saved": "1980-01-01@00:00:00", "task": task.spec, "classes": labels, "decoding": decoding}
-    ).encode()
+    said = {"task": task.spec, "classes": labels, "features": features, "decoding": decoding}
+    metadata = {**json.loads(members["metadata.json"]), "date_saved": "1980-01-01@00:00:00", **said}
+    members["metadata.json"] = json.dumps(metadata).encode()
     numbers: dict[bytes, int] = {}
 
     def numbered(found: re.Match[bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """What a fit is given: its photos and what they are to be taken for. No TensorFlow."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from podium.predictions.stored import Predictions
 from podium.tasks import Task
+
+LEAST_SPREAD = 1e-6  # of numbers that are all the same
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -31,6 +34,8 @@ class Dataset:
     truth: NDArray[Any]
     groups: Ints
     taught: Predictions | Floats  # read as they are asked for
+    features: Floats | None = None  # numbers beside all of these photos, float32 [n + measured, features]
+    balance: float = 0.0  # to which power the photos of a class count less the more of them there are
 
     @property
     def count(self) -> int:
@@ -43,19 +48,45 @@ class Dataset:
 
     @property
     def outputs(self) -> int:
-        return len(self.labels)
+        return self.task.outputs(self.labels)
+
+    @property
+    def _own_truth(self) -> NDArray[Any]:
+        """That of the photos to train on which have one."""
+        return self.truth[: self.count - len(self.taught)]
+
+    @cached_property
+    def scale(self) -> tuple[Floats, Floats]:
+        """What numbers are centred on and divided by, to be fitted: each float32 [outputs]. 0 and 1 for
+        probabilities."""
+        if not self.task.link.scaled_targets:
+            return np.zeros(self.outputs, np.float32), np.ones(self.outputs, np.float32)
+        own = self.task.targets(self._own_truth, self.outputs).astype(np.float64)
+        return own.mean(0).astype(np.float32), np.maximum(own.std(0), LEAST_SPREAD).astype(np.float32)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """How much a photo of each class counts in the loss, float32 [outputs]: one on average over the photos.
+
+        By the share of the class to the power -`balance`: at 1 all classes count alike, at 0 all photos do.
+        """
+        if not self.balance or not self.task.link.exclusive:
+            return np.ones(self.outputs, np.float32)
+        counts = np.bincount(self.task.strata(self._own_truth), minlength=self.outputs)
+        weights = np.maximum(counts, 1.0) ** -self.balance
+        return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
 
     def targets(self, some: Ints) -> Floats:
-        """What a network is fitted to, float32 [k, outputs]."""
+        """What a network is fitted to, float32 [k, outputs]; numbers are scaled."""
         first = self.count - len(self.taught)
         soft = (some >= first) & (some < self.count)
         own = np.where(some < first, some, some - len(self.taught))
         found = np.empty((len(some), self.outputs), np.float32)
         found[~soft] = self.task.targets(self.truth[own[~soft]], self.outputs)
         found[soft] = self.taught[some[soft] - first] if soft.any() else 0
-        return found
+        centre, spread = self.scale
+        return (found - centre) / spread if self.task.link.scaled_targets else found
 
     def strata(self) -> Ints:
         """What the photos to train on are stratified by, int [n]; -1 for taught ones."""
-        own = self.task.strata(self.truth[: self.count - len(self.taught)])
-        return np.concatenate([own, np.full(len(self.taught), -1)])
+        return np.concatenate([self.task.strata(self._own_truth), np.full(len(self.taught), -1)])

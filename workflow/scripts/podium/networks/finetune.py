@@ -97,7 +97,9 @@ def _depth(layers: list[str], frozen: float | str, backbone: str) -> int:
 def _finished(trained: keras.Model, plain: keras.Model, data: Dataset) -> keras.Model:
     """The trained weights in the network as it was built, without our layers, which gives probabilities."""
     plain.set_weights(trained.get_weights()[: len(plain.weights)])
-    head = keras.layers.Dense(data.outputs, activation=data.task.activation, dtype="float32", name="probabilities")
+    head = keras.layers.Dense(data.outputs, activation=data.task.link.activation, dtype="float32", name="probabilities")
     model = keras.Model(plain.input, head(plain.output))
-    head.set_weights(trained.get_layer("logits").get_weights())
+    centre, spread = data.scale
+    kernel, bias = trained.get_layer("logits").get_weights()
+    head.set_weights([kernel * spread, bias * spread + centre])
     return model

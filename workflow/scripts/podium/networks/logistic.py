@@ -1,4 +1,4 @@
-"""Logistic regression on more rows than memory holds. No TensorFlow.
+"""Logistic and linear regression on more rows than memory holds. No TensorFlow.
 
 The objective, the solver and where it stops are those of scikit-learn's LogisticRegression: the mean loss with an L2
 penalty on the kernel, and L-BFGS. But scikit-learn holds all rows, and beneath it scipy, which computes in float64 and
@@ -9,10 +9,11 @@ memory. Here it is 1.4 GB.
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from podium.tasks.links import Link
 
 TOLERANCE, ITERATIONS = 1e-3, 300  # the largest number in the gradient that is left; at most so many steps
 CORRECTIONS = 10  # so many last steps give the curvature
@@ -27,15 +28,13 @@ def solve(
     blocks: Callable[[], Iterable[tuple[Floats, Floats]]],
     shape: tuple[int, int],
     penalty: float,
-    activation: Callable[[Floats], Floats],
-    losses: Callable[[Floats, Floats], NDArray[Any]],
+    link: Link,
+    weights: Floats,
 ) -> tuple[Floats, Floats, int]:
     """Kernel float32 [features, outputs], which is `shape`, bias [outputs], and how often all rows were read.
 
-    Each call of `blocks` gives all rows once, block by block: features [n, features] and targets [n, outputs].
-    `activation` makes probabilities of logits [n, outputs], and `losses` a loss [n] of targets and logits whose
-    derivative by the logits is probabilities minus targets: softmax and cross-entropy, or sigmoid and binary
-    cross-entropy.
+    Each call of `blocks` gives all rows once, block by block: features [n, features] and targets [n, outputs]. The loss
+    is that of the link; `weights`, [outputs], say how much a row counts in which an output is true.
     """
     passes = 0
 
@@ -47,9 +46,10 @@ def solve(
         by_bias[:] = 0
         for features, targets in blocks():
             logits = features @ kernel + bias
-            loss, count = loss + float(losses(targets, logits).sum(dtype=np.float64)), count + len(features)
-            error = activation(logits)
-            error -= targets
+            losses, error, count = link.losses(targets, logits), link.errors(targets, logits), count + len(features)
+            if (counts := link.weighted(targets, weights)) is not None:
+                losses, error = losses * counts, error * counts[:, None]
+            loss += float(losses.sum(dtype=np.float64))
             by_kernel += features.T @ error
             by_bias += error.sum(0)
         passes += 1

@@ -31,12 +31,16 @@ def fit(
     """Fit the network of logits that `build` makes in a dtype policy, on pixels.
 
     It takes pixels in 0..255 of the stored size. Each batch is shared out among `gpus` GPUs. Returns a model of uint8
-    photos of any size that gives probabilities, and a row for each epoch.
+    photos of any size that gives predictions, and a row for each epoch.
     """
     photos, settings = Pixels(data.files), training.Schedule(**schedule)
     shown = Augmentation(photos, data, [photos.size], settings.epochs, Strengths(**augment))
     trained, history = training.fit(
         build, shown.feed(), data, settings, seed=seed, precision=precision, gpus=gpus, resume=resume
     )
-    probabilities = keras.layers.Activation(data.task.activation, dtype="float32", name="probabilities")
+    logits = trained.layers[-1]
+    centre, spread = data.scale
+    kernel, bias = logits.get_weights()
+    logits.set_weights([kernel * spread, bias * spread + centre])
+    probabilities = keras.layers.Activation(data.task.link.activation, dtype="float32", name="probabilities")
     return for_any_size(keras.Model(trained.input, probabilities(trained.output)), photos.size, fit), history

@@ -19,7 +19,6 @@ from podium.photos import views as cuts
 from podium.photos.pixels import Pixels
 from podium.progress import Progress
 from podium.step import log
-from podium.tasks import Task
 
 AHEAD = 2  # batches
 SECONDS_BETWEEN_LINES = 30.0  # within an epoch
@@ -93,7 +92,7 @@ def fit(
         others = data.count + np.arange(data.measured)
     steps = max(len(some) // schedule.batch, 1)
     with (strategy := device.strategy(gpus)).scope():
-        network = _compiled(build(policy), data.task, schedule, steps, policy)
+        network = _compiled(build(policy), data, schedule, steps, policy)
         resume.mkdir(parents=True, exist_ok=True)
         backup = _Backup(resume, schedule.patience if held.any() else 0)
         done = backup.restore(network)
@@ -257,11 +256,11 @@ def _variables(network: keras.Model) -> list[keras.Variable]:
     return [*network.variables, *network.optimizer.variables]
 
 
-def _compiled(network: keras.Model, task: Task, schedule: Schedule, steps: int, policy: str) -> keras.Model:
+def _compiled(network: keras.Model, data: Dataset, schedule: Schedule, steps: int, policy: str) -> keras.Model:
     network.compile(
         _optimizer(schedule, steps, policy),
-        task.loss(schedule.label_smoothing),
-        metrics=[task.measured()],
+        data.task.link.loss(schedule.label_smoothing, data.weights),
+        metrics=[data.task.measured()],
         jit_compile=bool(device.gpus()),  # XLA is many times slower on a CPU
     )
     return network

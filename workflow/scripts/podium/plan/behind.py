@@ -24,7 +24,8 @@ def behind(experiment: Experiment) -> Settings:
         **_without(experiment.settings, unused),
         "train": _trained(experiment),
         **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
-        "task": config.task(experiment.competition),
+        "task": config.judged_task(experiment.competition),
+        **({"features": features} if (features := _features(experiment)) else {}),
         "device": {"precision": config.precision, "deterministic": device["deterministic"]}
         | ({} if experiment.network.claims_gpus == "never" else {"gpus": device["gpus"]}),
         **({"experiments": _behind_others(experiment, teachers)} if teachers else {}),
@@ -68,6 +69,10 @@ def _trained(experiment: Experiment) -> Settings:
     """How it is trained, without the settings of other networks, and without those of teachers if there are none."""
     unused = {key for key, each in experiment.train.items() if isinstance(each, dict)} - {experiment.train["network"]}
     return _without(experiment.train, unused if experiment.train["teachers"] else {*unused, "teachers", "sharpness"})
+
+
+def _features(experiment: Experiment) -> list[str]:
+    return experiment.config.features(experiment.competition) if experiment.network.reads == "embeddings" else []
 
 
 def _without(settings: Settings, keys: Collection[str]) -> Settings:

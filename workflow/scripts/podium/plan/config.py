@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from podium import machine
+from podium import SPLITS, machine, tasks
 from podium.archives.layouts import LAYOUTS
 from podium.backbones import refusal
 from podium.backbones.families import BACKBONES
@@ -29,7 +29,7 @@ from podium.plan.settings import (
     read,
     typed,
 )
-from podium.tasks import TASKS
+from podium.tasks import OWN, TASKS
 
 CONFIG = "config/config.yaml"
 COMPETITIONS = Path("config/competitions")
@@ -108,9 +108,12 @@ class Config:
         check(facts := in_order(read(path)), "competition", str(path))
         task = facts.get("task", defaults("competition")["task"])
         _check_submission(f"{path}: submission", facts.get("submission", {}), task)
+        for key, form in TASKS[task].idle:
+            if facts.get(task, {}).get(key) and _form(facts) == form:
+                raise ConfigError(f"{path}: {task}.{key}: has no effect in `form: {form}`")
         for name in TASKS.keys() & facts.keys() - {task}:
             raise ConfigError(f"{path}: {name}: has no effect without `task: {name}`")
-        _check_images(f"{path}: tables", facts.get("tables", {}))
+        _check_tables(f"{path}: tables", facts.get("tables", {}))
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
@@ -135,7 +138,25 @@ class Config:
     def task(self, competition: str) -> Settings:
         """The competition's task by its name, with its settings."""
         facts = self.facts(competition)
-        return {facts["task"]: facts.get(facts["task"], {})}
+        settings = dict(facts[facts["task"]])
+        if TASKS[facts["task"]].named_by_columns:
+            settings["columns"] = self._label_columns(competition)
+        return {facts["task"]: settings}
+
+    def judged_task(self, competition: str) -> Settings:
+        """The same with the competition's metric, for all that the metric decides in."""
+        ((name, settings),) = self.task(competition).items()
+        return {name: settings | {"metric": self.facts(competition)["metric"]}}
+
+    def _label_columns(self, competition: str) -> list[str]:
+        """The names of the columns of labels in the tables; `label` in other layouts."""
+        said = next(iter(self.layout(competition).values())).get("train", {})
+        column = said.get("label", "label") if isinstance(said, dict) else "label"
+        return [column] if isinstance(column, str) else column
+
+    def features(self, competition: str) -> list[str]:
+        """The columns of numbers that are used beside the photos."""
+        return (self.facts(competition)["tables"] or {}).get("features", [])
 
     def has_validation(self, competition: str) -> bool:
         """Whether there are labelled validation photos."""
@@ -273,28 +294,46 @@ def _short(path: Path) -> str:
 
 
 def _check_submission(where: str, said: Settings, task: str) -> None:
-    """Raises ConfigError for a key that has no effect without another one."""
-    form, lists = said.get("form", "labels"), TASKS[task].lists
+    """Raises ConfigError for a form that the task does not have, and for a key that has no effect without another."""
+    facts, form = TASKS[task], _form({"submission": said})
+    if form not in facts.forms:
+        raise ConfigError(f"{where}.form: the task {task} has no '{form}'{instead(form, facts.forms)}")
     needs = {"ids": ("sample", "sample" in said), "top": ("form: top", form == "top")}
-    needs["separator"] = (f"form: {' or '.join(lists)}", form in lists)
+    needs["separator"] = (f"form: {' or '.join(facts.lists)}", form in facts.lists)
+    needs["decimals"] = (f"form: {' or '.join(facts.decimals)}", form in facts.decimals)
     for key, (wanted, there) in needs.items():
         if key in said and not there:
-            raise ConfigError(f"{where}.{key}: has no effect without `{wanted}`")
+            raise ConfigError(f"{where}.{key}: has no effect" + (f" without `{wanted}`" if wanted != "form: " else ""))
+
+
+def _form(facts: Settings) -> str:
+    return facts.get("submission", {}).get("form", "labels")
 
 
 def _metric(facts: Settings, where: str) -> str:
-    """The competition's metric, by default the task's first; raises ConfigError for one that the task does not have."""
-    task, known = facts["task"], TASKS[facts["task"]].metrics
-    if facts["metric"] and facts["metric"] not in known:
-        raise ConfigError(
-            f"{where}: metric: the task {task} has no '{facts['metric']}'{instead(facts['metric'], known)}"
-        )
-    return facts["metric"] or next(iter(known))
+    """The competition's metric, by default that of the submission's form; raises ConfigError for one that the task does
+    not have, and for a file of one's own that is not there."""
+    task, metric = facts["task"], facts["metric"]
+    known = TASKS[task].metrics
+    if metric and metric.endswith(OWN):
+        if not (path := COMPETITIONS / metric).is_file():
+            raise ConfigError(f"{where}: metric: no file {path}")
+        if tasks.general(tasks.title(metric))[0] in known:
+            raise ConfigError(f"{where}: metric: rename {path}, since there is a metric '{tasks.title(metric)}'")
+        return str(path)
+    if metric and (tasks.general(metric)[0] not in known or "#" in metric):
+        there = [name.replace("#", "1") for name in known]
+        raise ConfigError(f"{where}: metric: the task {task} has no '{metric}'{instead(metric, there)}")
+    usual = TASKS[task].forms[form := _form(facts)]
+    return metric or (f"map_at_{facts['submission']['top']}" if form == "top" else usual)
 
 
-def _check_images(where: str, tables: Settings) -> None:
-    """Raises ConfigError for a template of image files that is the same for all rows."""
-    for split, table in tables.items():
+def _check_tables(where: str, tables: Settings) -> None:
+    """Raises ConfigError for a template of image files that is the same for all rows, and for groups given twice."""
+    for split in (each for each in SPLITS if each in tables):
+        table = tables[split]
+        if "groups" in tables and "group" in table:
+            raise ConfigError(f"{where}.{split}.group: leave it out; the table `groups` says it")
         if not re.search("{.+?}", table["image"]):
             wanted = f'a column in braces, such as "{{{table["id"]}}}"'
             raise ConfigError(f"{where}.{split}.image: '{table['image']}' is one file for all rows; name {wanted}")

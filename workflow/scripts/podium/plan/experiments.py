@@ -162,6 +162,11 @@ class Job(NamedTuple):
         return {"task": self.config.task(self.competition)}
 
     @property
+    def judged(self) -> Settings:
+        """The same with the competition's metric, for steps in which it decides."""
+        return {"task": self.config.judged_task(self.competition)}
+
+    @property
     def experiment(self) -> Experiment:
         return Experiment(self.config, self.competition, self.wildcards.experiment)
 

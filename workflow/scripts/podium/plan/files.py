@@ -54,6 +54,12 @@ def photos(rule: str, experiment: Experiment, fit: Fit) -> list[str]:
     ]
 
 
+def features(experiment: Experiment) -> list[str]:
+    """The numbers beside the photos, for a network that can use them; none where the competition names none."""
+    known = experiment.config.features(experiment.competition)
+    return [f"data/{experiment.competition}/features.npy"] if known and experiment.network.reads == "embeddings" else []
+
+
 def pixels(experiment: Experiment, split: str) -> list[str]:
     return [f"{_stored(experiment)}/{part}.npy" for part in _parts(experiment, split)]
 

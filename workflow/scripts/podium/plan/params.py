@@ -11,12 +11,14 @@ from podium.plan.settings import ConfigError, Settings
 
 
 def download(job: Job) -> Settings:
-    """The archive and its digest, or the files that it is put together from."""
+    """The archive and its digest, or the files that it is put together from, and what is unpacked of it."""
     archive, several = job.facts["archive"], isinstance(job.facts["archive"], dict)
+    unpack = job.facts["unpack"]
     return {
         "archive": None if several else archive,
         "sha256": job.facts["sha256"],
         "files": archive if several else None,
+        "unpack": unpack if isinstance(unpack, dict) else {name: name for name in unpack},
     }
 
 
@@ -29,8 +31,8 @@ def split(job: Job) -> Settings:
 
 
 def ask(job: Job) -> Settings:
-    asked = {key: job.facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator")}
-    return {**job.task, "tables": job.facts["tables"], **asked}
+    asked = {key: job.facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator", "decimals")}
+    return {**job.judged, "tables": job.facts["tables"], **asked}
 
 
 def pack(job: Job) -> Settings:
@@ -62,12 +64,14 @@ def train(job: Job) -> Settings:
     if job.backbone:
         options |= {"backbone": job.backbone.name, "weights": job.backbone.weights}
     return {
-        **job.task,
+        **job.judged,
         "network": experiment.train["network"],
         "fold": job.fit.fold,
         "seed": job.fit.seed,
         "sharpness": experiment.train["sharpness"] if experiment.train["teachers"] else 1.0,
         "deterministic": device["deterministic"],
+        "balance": experiment.train["balance"],
+        "columns": job.config.features(job.competition) if files.features(experiment) else [],
         "options": options,
     }
 
@@ -88,15 +92,19 @@ def pool(job: Job) -> Settings:
 
 
 def blend(job: Job) -> Settings:
-    return {**job.task, "names": job.experiment.members}
+    return {**job.judged, "names": job.experiment.members}
 
 
 def calibrate(job: Job) -> Settings:
     return {**job.task, "seeds": job.experiment.seeds, "views": job.experiment.views}
 
 
+def decide(job: Job) -> Settings:
+    return job.judged
+
+
 def evaluate(job: Job) -> Settings:
-    return {**job.task, "seeds": job.experiment.seeds, "settings": behind.behind(job.experiment)}
+    return {**job.judged, "seeds": job.experiment.seeds, "settings": behind.behind(job.experiment)}
 
 
 def submit(job: Job) -> Settings:
@@ -114,11 +122,10 @@ def upload(job: Job) -> Settings:
 def leaderboard(job: Job) -> Settings:
     run, compared = job.facts["run"], behind.compared(job.config, job.competition)
     return {
-        **job.task,
+        **job.judged,
         "experiments": run,
         **compared,
         "teachers": job.config.teachers(job.competition, [*run, *compared["fitting"]]),
-        "metric": job.facts["metric"],
     }
 
 
@@ -134,7 +141,7 @@ def export(job: Job) -> Settings:
 def robustness(job: Job) -> Settings:
     judged = files.judged(job.experiment)
     return {
-        **job.task,
+        **job.judged,
         "split": job.experiment.judging_split,
         "left_out": [-1 if fit.fold is None else fit.fold for fit in judged],
         **job.experiment.settings["predict"],

@@ -12,6 +12,7 @@ from podium.plan.fingerprint import fingerprint
 from podium.plan.machines import Machines
 from podium.plan.settings import ConfigError, Settings, instead
 from podium.predictions.history import Scored
+from podium.tasks import OWN
 
 
 class Plan:
@@ -67,7 +68,7 @@ class Plan:
     def code(self, rule: str, wildcards: Any = None) -> str:
         """What the rule's code means; of tasks, layouts, networks and backbones only what is used here."""
         job, also = self._job(wildcards), list[str]()
-        if wildcards and "task" in self.settings(rule, wildcards):
+        if task := bool(wildcards and "task" in self.settings(rule, wildcards)):
             also.append(f"podium.tasks.{job.facts['task']}")
         if rule in ("index", "pack"):
             also += [f"podium.archives.layouts.{name}" for name in self.config.layout(job.competition)]
@@ -77,7 +78,9 @@ class Plan:
             # A model file is read without the backbone's code, unless its weights stay in place.
             needed = rule in ("embed", "train") or backbone.in_place
             also += [f"podium.backbones.{backbone.family}"] if needed else []
-        return fingerprint(rule, tuple(also))
+        code = fingerprint(rule, tuple(also))
+        metric = next(iter(self.settings(rule, wildcards)["task"].values())).get("metric", "") if task else ""
+        return f"{code} {self.config.content(Path(metric))}" if metric.endswith(OWN) else code
 
     # The files that a rule reads.
 
@@ -106,6 +109,10 @@ class Plan:
         """The pixels or embeddings that `train` or `predict` reads, in the index's order."""
         job = self._job(wildcards)
         return files.photos(rule, job.experiment, job.fit)
+
+    def features(self, wildcards: Any) -> list[str]:
+        """The numbers beside the photos that `train` and `predict` read; none for most."""
+        return files.features(self._job(wildcards).experiment)
 
     def teachers(self, wildcards: Any) -> list[str]:
         """The predictions that a fit takes as labels."""

@@ -36,6 +36,7 @@ CLAIMS = {
     "pool": Claim(2000, 0, 10, 10),
     "blend": Claim(2000, 0, 30, 60),
     "calibrate": Claim(2000, 0, 30, 60),  # 183 MB
+    "decide": Claim(2000, 0, 30, 60),
     "finish": Claim(1000, 0, 10, 10),  # 90 MB
     "evaluate": Claim(2000, 0, 30, 60),  # 170 MB
     "submit": Claim(1000, 0, 10, 10),

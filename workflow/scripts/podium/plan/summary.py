@@ -15,6 +15,7 @@ from podium import JUDGES
 from podium.plan.plan import Plan
 from podium.plan.settings import Settings
 from podium.predictions.history import differences
+from podium.tasks import title
 
 YARDSTICKS = {
     "out_of_fold": "out of fold",
@@ -68,9 +69,10 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
         if board in asked:
             lines.append(f"{board}   all figures, with 95 % intervals")
         quarantine = f"data/{competition}/quarantine.csv"
-        if quarantine in made and (lost := _column(quarantine, "split").count("test")):
+        lost = _tests(quarantine) if quarantine in made else set()
+        if lost and (lost := lost - _tests(f"data/{competition}/index.csv")):  # without ids of another photo
             lines.append(
-                f"{quarantine}   WARNING: {lost} test photos cannot be read "
+                f"{quarantine}   WARNING: {len(lost)} test photos cannot be read "
                 "and got the training photos' label frequencies"
             )
     return _joined(lines)
@@ -79,7 +81,7 @@ def results(plan: Plan, asked: set[str], made: set[str]) -> str:
 def _result(plan: Plan, competition: str, name: str, files: list[str], made: set[str]) -> str:
     """An experiment's submission, or its requested files, and its score."""
     submission = f"results/{competition}/{name}/{plan.config.submission(competition)}"
-    metric, latest = plan.config.facts(competition)["metric"], plan.latest(competition, name)
+    metric, latest = title(plan.config.facts(competition)["metric"]), plan.latest(competition, name)
     said = "not scored with these settings"
     if latest:
         figures = [_figure(latest.figures[each], each, metric) for each in (*JUDGES, "test") if each in latest.figures]
@@ -95,6 +97,11 @@ def _result(plan: Plan, competition: str, name: str, files: list[str], made: set
 def _figure(figures: Settings, yardstick: str, metric: str) -> str:
     value, low, high = (figures[metric][end] for end in ("value", "low", "high"))
     return f"{value:.3f} ({low:.3f} to {high:.3f}) {YARDSTICKS[yardstick]}"
+
+
+def _tests(path: str) -> set[str]:
+    """The ids of a table's test photos."""
+    return {key for key, split in zip(_column(path, "id"), _column(path, "split"), strict=True) if split == "test"}
 
 
 def _column(path: str, name: str) -> list[str]:
@@ -152,6 +159,7 @@ def _made_before(workflow: Any) -> Iterator[tuple[Any, list[Any]]]:
 
 def _named(plan: Plan, job: Any, path: str) -> tuple[str, str]:
     """The experiment and the config key that a step's setting comes from, or the step's own key if there is none."""
+    path = re.sub(r"\btask\.\w+\.metric$", "metric", path)  # tasks are told it
     experiment, inner = getattr(job.wildcards, "experiment", ""), path.partition(".")[2]
     # Settings that an ensemble takes from its members, or a pupil from its teachers, are theirs.
     while found := next((name for name in plan.config.experiments if inner.startswith(f"experiments.{name}.")), None):

@@ -1,11 +1,12 @@
-"""What figures are computed from, gathered block by block, and how answers are made of probabilities. No TensorFlow."""
+"""What figures are computed from, gathered block by block, and how answers are made of predictions. No TensorFlow."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from podium.predictions.stored import CELLS, Predictions
+from podium.predictions.stored import Predictions, some
 from podium.predictions.yardsticks import Yardstick
 from podium.tasks import Decision, Task
 
@@ -15,17 +16,13 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-def some(rows: Ints, outputs: int) -> Ints:
-    """Numbers of rows to fit a few parameters on: all, or evenly spaced ones whose probabilities fill a block."""
-    most = max(1, CELLS // max(outputs, 1))
-    return np.arange(len(rows)) if len(rows) <= most else np.linspace(0, len(rows) - 1, most).round().astype(np.int64)
-
-
 def decision(task: Task, truth: NDArray[Any], predictions: Predictions, rows: Ints) -> Decision:
-    """How an answer is best made of these predictions' probabilities, by photos whose label the model can know."""
-    known = np.flatnonzero(task.known(truth))
-    chosen = known[some(known, predictions.outputs)]
-    return task.decision(truth[chosen], predictions[rows[chosen]]) if len(chosen) else {}
+    """How an answer is best made of these predictions, which have this truth; with many outputs, by some of them.
+
+    Empty where no model can know the label of any.
+    """
+    chosen = some(rows, predictions.outputs)
+    return task.decision(truth[chosen], predictions[rows[chosen]]) if task.known(truth[chosen]).any() else {}
 
 
 def gathered(task: Task, truth: NDArray[Any], predictions: Predictions, rows: Ints, how: Decision) -> NDArray[Any]:
@@ -33,12 +30,13 @@ def gathered(task: Task, truth: NDArray[Any], predictions: Predictions, rows: In
     return np.concatenate([task.evidence(truth[own], block, how) for own, block in predictions.blocks(rows)])
 
 
-def crossfitted(task: Task, yardstick: Yardstick, predictions: Predictions) -> NDArray[Any]:
-    """The evidence of a yardstick's photos, each answered in the way that is best for other parts of them."""
-    parts, found = yardstick.parts(PARTS), list[NDArray[Any]]()
-    own = [np.flatnonzero(parts == part) for part in np.unique(parts)]
-    for places in own:
-        others = np.setdiff1d(np.arange(len(parts)), places)
-        how = decision(task, yardstick.truth[others], predictions, yardstick.rows[others])
-        found.append(gathered(task, yardstick.truth[places], predictions, yardstick.rows[places], how))
-    return np.concatenate(found)[np.argsort(np.concatenate(own))]
+def in_parts(task: Task, yardstick: Yardstick, predictions: Predictions, how: Sequence[Decision]) -> NDArray[Any]:
+    """The evidence of a yardstick's photos, each part of which is answered in a way of its own."""
+    parts = yardstick.parts(len(how))
+    places = [np.flatnonzero(parts == part) for part in range(len(how))]
+    found = [
+        gathered(task, yardstick.truth[own], predictions, yardstick.rows[own], each)
+        for own, each in zip(places, how, strict=True)
+        if len(own)
+    ]
+    return np.concatenate(found)[np.argsort(np.concatenate(places))]

@@ -1,7 +1,8 @@
 """Predictions as arrays on disk, with their keys, read and combined in blocks. No TensorFlow.
 
-A file is a structured `.npy` array with a row for each photo: `split`, `id` and `probabilities`, float32 [outputs], in
-the order of `Task.labels`. So `numpy.load(path)["probabilities"]` gives all of them.
+A file is a structured `.npy` array with a row for each split and id, which several photos may share: `split`, `id` and
+`probabilities`, float32 [outputs], in the order of `Task.labels`. So `numpy.load(path)["probabilities"]` gives all of
+them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import arrays
+from podium.tables import KEYS, answered
 from podium.tasks import Task
 
 CELLS = 1 << 22  # of a block of probabilities, so that memory grows neither with photos nor with labels
-KEYS = ["split", "id"]
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -81,6 +82,12 @@ class Predictions:
         return cls(*_opened(path))
 
 
+def some(rows: Ints, outputs: int) -> Ints:
+    """Numbers of rows to fit a few parameters on: all, or evenly spaced ones whose probabilities fill a block."""
+    most = max(1, CELLS // max(outputs, 1))
+    return np.arange(len(rows)) if len(rows) <= most else np.linspace(0, len(rows) - 1, most).round().astype(np.int64)
+
+
 class Scaled:
     """Predictions whose logits are divided by a temperature each, float32 [n], as rows are asked for."""
 
@@ -89,11 +96,16 @@ class Scaled:
         self.shape = (len(predictions), predictions.outputs)
 
     def __getitem__(self, rows: Any) -> Floats:
-        return self._task.scaled(self._predictions[rows], self._temperatures[rows][:, None])
+        return self._task.link.tempered(self._predictions[rows], self._temperatures[rows][:, None])
 
 
 def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats]) -> None:
-    """Writes the predictions of these photos, whose probabilities come in blocks, in the order of the keys."""
+    """Writes the predictions of these photos, whose probabilities come in blocks, in the order of the keys.
+
+    Photos of one split and id, which follow each other, get one row: the mean of theirs.
+    """
+    first = ~keys.duplicated(KEYS).to_numpy(bool)
+    keys, blocks = keys[first], _averaged(first.cumsum(), blocks)
     texts = [keys[name].to_numpy(str) if len(keys) else np.zeros(0, "U1") for name in KEYS]
     kind = np.dtype([*((name, text.dtype) for name, text in zip(KEYS, texts, strict=True)), _values(outputs)])
 
@@ -110,9 +122,29 @@ def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats]
     arrays.write(path, kind, (len(keys),), rows())
 
 
+def _averaged(numbers: Ints, blocks: Iterable[Floats]) -> Iterator[Floats]:
+    """The means of rows that follow each other and have the same number, int [n], which rises; in blocks too."""
+    start, rows = 0, None
+    for block in blocks:
+        rows = block if rows is None else np.concatenate([rows, block])
+        # The last number may go on in the next block.
+        own = numbers[start : start + len(rows)]
+        ready = int(np.searchsorted(own, own[-1])) if len(own) else 0
+        yield _means(own[:ready], rows[:ready])
+        start, rows = start + ready, rows[ready:]
+    if rows is not None:
+        yield _means(numbers[start:], rows)
+
+
+def _means(numbers: Ints, rows: Floats) -> Floats:
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    counts = np.diff(starts, append=len(rows))
+    return (np.add.reduceat(rows, starts) / counts[:, None]).astype(np.float32) if len(starts) else rows
+
+
 def mean(tables: Sequence[Predictions], index: pd.DataFrame) -> Predictions:
-    """The mean of each photo's rows in all tables, in the index's order; all photos that occur in any table."""
-    listed: pd.DataFrame = index[KEYS].reset_index(drop=True)
+    """The mean of each answer's rows in all tables, in the index's order; all that occur in any table."""
+    listed: pd.DataFrame = answered(index)[KEYS].reset_index(drop=True)
     places = np.stack([table.places(listed) for table in tables])
     occurs = (places >= 0).any(0)
     return Predictions(listed.take(np.flatnonzero(occurs)), _Mean(tables, places[:, occurs]))

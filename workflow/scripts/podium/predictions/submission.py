@@ -73,13 +73,12 @@ def check_submission(name: str, data: bytes, sample: Sample, task: Task, labels:
         found, wanted = table.delimiter.join(table.header), sample.delimiter.join(sample.header)
         raise BadInput(f"{name}: line 1: the header is {found!r}, but that of {sample.name} is {wanted!r}")
     task.check_form(sample, form, labels)
-    known = set(labels)
     for number, (line, row) in enumerate(zip(table.lines, table.rows, strict=True)):
         where, key = f"{name}: line {line}", row.pop(sample.id_column)
         if number >= len(sample.ids):
             raise BadInput(f"{where}: '{key}' is one row more than in {sample.name}")
         if key != sample.ids[number]:
             raise BadInput(f"{where}: the id is '{key}', but in {sample.name} it is '{sample.ids[number]}'")
-        task.check_cells(where, dict(zip(sample.columns, row, strict=True)), form, known)
+        task.check_cells(where, dict(zip(sample.columns, row, strict=True)), form, labels)
     if len(table.rows) < len(sample.ids):
         raise BadInput(f"{name}: '{sample.ids[len(table.rows)]}' is missing after line {table.lines[-1]}")

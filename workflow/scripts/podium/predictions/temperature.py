@@ -23,7 +23,7 @@ def fitted(task: Task, truth: NDArray[Any], probabilities: Floats) -> float:
     if not len(truth):
         return 1.0
     found = minimize_scalar(
-        lambda power: charged(task.given(truth, task.scaled(probabilities, float(np.exp(power))))).mean(),
+        lambda power: charged(task.given(truth, task.link.tempered(probabilities, float(np.exp(power))))).mean(),
         bounds=tuple(np.log(RANGE)),
         method="bounded",
     )
@@ -38,7 +38,7 @@ def as_sure(task: Task, mean: Floats, each: Sequence[Floats], temperature: float
     """
 
     def confidence(probabilities: Floats, temperature: float) -> float:
-        return float(task.confidence(task.scaled(probabilities, temperature)).mean())
+        return float(task.confidence(task.link.tempered(probabilities, temperature)).mean())
 
     sure = np.mean([confidence(one, temperature) for one in each])
     if confidence(mean, temperature) >= sure:

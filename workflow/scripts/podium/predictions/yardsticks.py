@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from podium import JUDGES, SPLITS
 from podium.predictions.stored import Predictions
 from podium.step import BadInput, log
+from podium.tables import answered
 from podium.tasks import Task
 
 
@@ -16,7 +17,7 @@ class Yardstick(NamedTuple):
     """Labelled photos, predicted by models that were not fitted on them.
 
     `rows` are their places in the predictions, `truth` their labels as the task stores them; `photos` are their rows of
-    the index, whose groups are dealt and resampled as a whole.
+    the index, whose groups are dealt and resampled as a whole. Of several photos of one id, it has the first.
     """
 
     name: str
@@ -36,10 +37,11 @@ def yardsticks(task: Task, index: pd.DataFrame, predictions: Predictions) -> lis
     fitted = set(index.digest[index.split == "train"])
     found = []
     for split in SPLITS:
-        own = index[index.split == split]
+        photos = index[index.split == split]
+        copied, own = photos.id[photos.digest.isin(fitted)], answered(photos)
         predicted = predictions.places(own)
         labelled = (own.label != "").to_numpy() & (predicted >= 0)
-        counts = labelled & ((split == "train") | ~own.digest.isin(fitted).to_numpy())
+        counts = labelled & ((split == "train") | ~own.id.isin(copied).to_numpy())
         name = split
         if split == "train":
             name = "out_of_fold" if labelled.all() else "held_out"
@@ -51,8 +53,9 @@ def yardsticks(task: Task, index: pd.DataFrame, predictions: Predictions) -> lis
     return found
 
 
-def judge(task: Task, index: pd.DataFrame, predictions: Predictions) -> Yardstick | None:
-    """The yardstick on which calibration and blending are fitted, of the photos whose label the model can know.
+def judge(task: Task, index: pd.DataFrame, predictions: Predictions, *, unknown: bool = False) -> Yardstick | None:
+    """The yardstick on which calibration, blending and decisions are fitted, of the photos whose label the model can
+    know, or with `unknown` of all its photos.
 
     None if no photo judges; test photos never do. Raises BadInput if there is a validation table but no yardstick.
     """
@@ -60,6 +63,8 @@ def judge(task: Task, index: pd.DataFrame, predictions: Predictions) -> Yardstic
     for chosen in (by_name[name] for name in JUDGES if name in by_name):
         known = task.known(chosen.truth)
         if known.any():
+            if unknown:
+                return chosen
             photos = chosen.photos[known].reset_index(drop=True)
             return Yardstick(chosen.name, chosen.rows[known], chosen.truth[known], photos)
     if (index.split == "validation").any():

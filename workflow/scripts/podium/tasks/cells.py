@@ -1,21 +1,29 @@
-"""What stands in the cells of a submission, as far as tasks share it. No TensorFlow."""
+"""What stands in the cells of tables and of a submission, as far as tasks share it. No TensorFlow."""
 
 import math
-from typing import NamedTuple
+from collections import Counter
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from podium.archives.delimited import format_table
 from podium.step import BadInput
 
+SHOWN = 5  # labels of a photo in a table for people
+MARKS, SURE_MARKS = (";", "|", ",", " "), (";", "|")  # separators of lists of labels; the others occur in names too
+FEWEST_LISTS, RECURRING = 3, 0.9  # RECURRING: the share of the parts of such lists that occur in other labels too
+
 
 class Form(NamedTuple):
-    """What each row contains next to its id: `labels`, `probabilities`, or the `top` labels, the most likely first."""
+    """What each row contains next to its id: `labels`, `probability` of the positive class, `probabilities`, or the
+    `top` labels, the most likely first. Numbers have at most so many `decimals`, or as many as float32 needs."""
 
     kind: str
     top: int
     separator: str
+    decimals: int | None = None
 
     @property
     def labels(self) -> int:
@@ -48,6 +56,35 @@ class Sample(NamedTuple):
         at = self.id_column
         rows = [[*row[:at], key, *row[at:]] for key, row in zip(self.ids, cells, strict=True)]
         return format_table(self.header, rows, self.delimiter, self.newline).encode(self.encoding)
+
+
+def marked(cells: dict[str, str]) -> list[str]:
+    """The columns whose cell is 1; raises ValueError, naming the column, unless each is 0 or 1."""
+    found = []
+    for column, cell in cells.items():
+        try:
+            value = float(cell)
+        except ValueError:
+            value = math.nan
+        if value not in (0, 1):
+            raise ValueError(f"'{cell}' in column '{column}' is neither 0 nor 1")
+        if value:
+            found.append(column)
+    return found
+
+
+def list_mark(labels: list[str]) -> str | None:
+    """The separator of the parts of most of these labels, if the parts recur as in lists; else None."""
+    for mark in MARKS:
+        parts = [{part.strip(" []{}()'\"") for part in label.split(mark)} for label in labels]
+        lists = [each for each in parts if len(each) > 1]
+        found = Counter(part for each in parts for part in each)
+        recurring = [found[part] > 1 for each in lists for part in each]
+        varied = mark in SURE_MARKS or len(set(map(len, parts))) > 1
+        many = len(lists) >= max(FEWEST_LISTS, len(labels) / 3)
+        if many and varied and sum(recurring) >= RECURRING * len(recurring):
+            return mark
+    return None
 
 
 def check_columns(sample: Sample, labels: list[str]) -> None:
@@ -109,9 +146,43 @@ def in_lists(named: list[list[str]], columns: list[str], form: Form) -> list[lis
     return named if len(columns) == form.labels else [[form.separator.join(row)] for row in named]
 
 
-def in_columns(probabilities: NDArray[np.float32], labels: list[str], columns: list[str]) -> list[list[str]]:
-    """A cell for each column, with the probability of the label that it is named after; 0 if there is none."""
-    known = np.pad(probabilities, [(0, 0), (0, 1)])
+def likeliest_table(probabilities: NDArray[np.float32], labels: list[str]) -> pd.DataFrame:
+    """The most likely labels of each row, each with its probability, as `label_1`, `probability_1` and so on."""
+    named, count, columns = np.array(labels, object), min(SHOWN, probabilities.shape[1]), dict[str, Any]()
+    found = np.sort(np.argpartition(-probabilities, count - 1, axis=1)[:, :count], axis=1)
+    order = np.take_along_axis(
+        found, np.argsort(-np.take_along_axis(probabilities, found, 1), axis=1, kind="stable"), 1
+    )
+    for place in range(count):
+        columns[f"label_{place + 1}"] = named[order[:, place]]
+        columns[f"probability_{place + 1}"] = probabilities[np.arange(len(order)), order[:, place]]
+    return pd.DataFrame(columns)
+
+
+def in_columns(
+    numbers: NDArray[Any], labels: list[str], columns: list[str], decimals: int | None, *, whole: bool = False
+) -> list[list[str]]:
+    """A cell for each column, with the number of the label that it is named after; 0 if there is none.
+
+    Where the numbers are a `whole`, those of a row add up to 1 when they are rounded too.
+    """
+    if decimals is not None:
+        # 0 is added since -0.0 would keep its sign.
+        numbers = _rounded(numbers, decimals) if whole else np.round(numbers.astype(np.float64), decimals) + 0.0
+    known = np.pad(numbers, [(0, 0), (0, 1)])
     number = {label: place for place, label in enumerate(labels)}
     order = [number.get(column, len(labels)) for column in columns]
-    return [[f"{value:.9g}" for value in row] for row in known[:, order]]
+    form = "{:.9g}" if decimals is None else f"{{:.{decimals}f}}"
+    return [[form.format(value) for value in row] for row in known[:, order]]
+
+
+def _rounded(shares: NDArray[Any], decimals: int) -> NDArray[np.float64]:
+    """Shares of 1, cut off, with what is missing given to those that lost most: the largest remainders."""
+    units = shares.astype(np.float64) * 10**decimals
+    found = np.floor(units)
+    missing = np.rint(units.sum(1) - found.sum(1)).astype(int)
+    order = np.argsort(found - units, axis=1, kind="stable")
+    np.put_along_axis(
+        found, order, np.take_along_axis(found, order, 1) + (np.arange(units.shape[1]) < missing[:, None]), 1
+    )
+    return found / 10**decimals

@@ -1,6 +1,9 @@
 """How far probabilities are from the truth, as far as tasks share it. No TensorFlow."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 CALIBRATION_BINS = 15
@@ -21,3 +24,20 @@ def charged(given: NDArray[np.float64]) -> NDArray[np.float64]:
     would cost half as much.
     """
     return -np.log(np.clip(given, LEAST, 1 - LEAST))
+
+
+def as_rows(fields: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    """Arrays with a row for each photo as one structured array."""
+    length = len(next(iter(fields.values())))
+    found = np.empty(length, [(name, each.dtype, each.shape[1:]) for name, each in fields.items()])
+    for name, each in fields.items():
+        found[name] = each
+    return found
+
+
+def class_scores(truth: NDArray[np.int64], answer: NDArray[np.int64], labels: list[str]) -> pd.DataFrame:
+    """Precision, recall, F1 and the number of photos of each class."""
+    from sklearn.metrics import precision_recall_fscore_support  # 60 MB, which `index` of a million photos needs
+
+    figures = precision_recall_fscore_support(truth, answer, labels=range(len(labels)), zero_division=0)
+    return pd.DataFrame({"label": labels, **dict(zip(["precision", "recall", "f1", "photos"], figures, strict=True))})

@@ -1,21 +1,20 @@
 """Any number of labels a photo. The truth is bool [n, labels + 1]; the last column marks labels that were not taught.
 
-A cell of a table lists labels with a separator between them; the index stores them as JSON, since an empty list is a
-label too.
+A cell of a table lists labels with a separator between them, or there is a column of 0 and 1 for each label; the index
+stores them as JSON, since an empty list is a label too.
 """
 
 import json
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from podium import tasks
 from podium.step import BadInput
-from podium.tasks import Decision
+from podium.tasks import Decision, metrics
 from podium.tasks.cells import (
     Form,
     Sample,
@@ -26,31 +25,49 @@ from podium.tasks.cells import (
     in_columns,
     in_lists,
     likeliest,
+    likeliest_table,
+    marked,
 )
-from podium.tasks.measures import binned_gaps, charged
-
-if TYPE_CHECKING:
-    import keras
-
-THRESHOLDS = [number / 50 for number in range(1, 50)]
+from podium.tasks.links import Sigmoid
+from podium.tasks.measures import as_rows, binned_gaps, charged
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+# The metrics of answers, bool [n, labels + 1] as the truth, and those of probabilities, [n, labels].
+ANSWERED: dict[str, Callable[[Bools, Bools, float], float]] = {
+    "samples_f#": metrics.f_samples,
+    "micro_f#": lambda truth, answers, beta: metrics.f_labels(truth, answers, beta, "micro"),
+    "macro_f#": lambda truth, answers, beta: metrics.f_labels(truth[:, :-1], answers[:, :-1], beta, "macro"),
+}
+PREDICTED: dict[str, Callable[[Bools, Floats, float], float]] = {
+    "macro_auc": lambda truth, predictions, _: metrics.roc_auc(truth, predictions),
+    "average_precision": lambda truth, predictions, _: metrics.average_precision(truth, predictions),
+    "map_at_#": lambda truth, predictions, number: metrics.map_at_labels(truth, predictions, int(number)),
+}
 
 
 class Task(tasks.Task):
     """Sigmoid and binary cross-entropy; the answer are the labels above a threshold."""
 
-    unit, fewest, exclusive = "labels", 1, False
-    activation, measure = "sigmoid", "samples_f1"
+    unit, fewest, link, measure = "labels", 1, Sigmoid(), "samples_f1"
 
     def __init__(self, separator: str) -> None:
         self.separator = separator
 
+    @property
+    def decided_by(self) -> str:
+        return self.title if self.own or tasks.general(self.metric)[0] in ANSWERED else "samples_f1"
+
     def read(self, cell: str) -> str:
-        names = (name.strip() for name in cell.split(self.separator))
-        return json.dumps(sorted({name for name in names if name}), ensure_ascii=False)
+        return _stored(name.strip() for name in cell.split(self.separator))
+
+    def read_columns(self, cells: dict[str, str]) -> str:
+        """The names of all columns that are 1."""
+        return _stored(marked(cells))
+
+    def joined(self, stored: list[str]) -> str:
+        return _stored(name for each in stored for name in self.names(each))
 
     def names(self, stored: str) -> list[str]:
         return json.loads(stored)
@@ -84,11 +101,6 @@ class Task(tasks.Task):
     def targets(self, truth: Bools, outputs: int) -> Floats:  # noqa: ARG002
         return truth[:, :-1].astype(np.float32)
 
-    def loss(self, label_smoothing: float) -> "keras.losses.Loss":
-        import keras
-
-        return keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=label_smoothing)
-
     def measured(self) -> Any:
         """The mean F1 over photos of the labels with a probability above one half."""
         import keras
@@ -100,64 +112,66 @@ class Task(tasks.Task):
 
         return samples_f1
 
-    def probabilities(self, logits: Floats) -> Floats:
-        return expit(logits)
+    def guide(self, truth: Bools, predictions: Floats) -> float:
+        name, number = tasks.general(self.metric)
+        if name in PREDICTED:
+            return -PREDICTED[name](truth[:, :-1], predictions, number)
+        return float(charged(self.given(truth, predictions)).mean())
 
-    def cross_entropy(self, targets: Floats, logits: Floats) -> Floats:
-        return (np.logaddexp(0, logits) - targets * logits).sum(1)
+    def decision(self, truth: Bools, predictions: Floats) -> Decision:
+        """A `threshold` for all labels, and whether each photo has one `least`; for the mean of the labels' F
+        `thresholds`, one for each label. Where the metric judges no answers, by the photos' mean F1."""
+        from podium.tasks import deciding
 
-    def given(self, truth: Bools, probabilities: Floats) -> NDArray[np.float64]:
-        """Of having each label or not, whichever is true: float [n, labels]."""
-        exact = probabilities.astype(np.float64)
-        return np.where(truth[:, :-1], exact, 1 - exact)
+        name, number = tasks.general(self.decided_by)
+        if name == "macro_f#":
+            return {"thresholds": deciding.label_thresholds(truth[:, :-1], predictions, number)}
 
-    def scaled(self, probabilities: Floats, temperature: float | Floats) -> Floats:
-        """The order of a photo's labels is never reversed."""
-        limits = np.finfo(np.float32)
-        logits = logit(np.clip(probabilities, limits.tiny, 1 - limits.epsneg))
-        scaled = expit(np.divide(logits, temperature, dtype=np.float32))
-        return np.where(np.equal(temperature, 1), probabilities, scaled)
+        def worth(answers: Bools) -> float:
+            if self.own:
+                return self.own(truth[:, :-1], answers, predictions) * (1 if self.own.more_is_better else -1)
+            return ANSWERED[name](truth, _padded(answers), number)
 
-    def confidence(self, probabilities: Floats) -> Floats:
-        """The mean over the labels of how sure it is of having it or not."""
-        return np.maximum(probabilities, 1 - probabilities).mean(1)
+        threshold, least = deciding.common_threshold(truth[:, :-1], predictions, worth)
+        return {"threshold": threshold, "least": least}
 
-    def decision(self, truth: Bools, probabilities: Floats) -> Decision:
-        """The threshold with the best mean F1 over photos, and whether each photo has a label at least.
-
-        Of equally good ones it is the one nearest to one half.
-        """
-        tried = [{"threshold": each, "least": least} for least in (0, 1) for each in THRESHOLDS]
-
-        def worth(how: Decision) -> tuple[float, float]:
-            return _samples_f1(truth, self.answers(probabilities, how)), -abs(how["threshold"] - 0.5)
-
-        return max(tried, key=worth)
-
-    def answers(self, probabilities: Floats, decision: Decision) -> Bools:
+    def answers(self, predictions: Floats, decision: Decision) -> Bools:
         """The labels above the threshold, one half if there is no decision; with `least`, one label or more."""
-        above = probabilities > decision.get("threshold", 0.5)
+        threshold = decision.get("thresholds", decision.get("threshold", 0.5))
+        above = predictions > np.array(threshold, np.float32)
         if decision.get("least"):
-            above[np.arange(len(above)), probabilities.argmax(1)] = True
+            above[np.arange(len(above)), predictions.argmax(1)] = True
         return above
 
-    def evidence(self, truth: Bools, probabilities: Floats, decision: Decision) -> NDArray[Any]:
-        parts = {"truth": truth, "answer": self.answers(probabilities, decision), "probability": probabilities}
-        found = np.empty(len(truth), [(name, part.dtype, part.shape[1:]) for name, part in parts.items()])
-        for name, part in parts.items():
-            found[name] = part
-        return found
+    def shown(self, predictions: Floats, decision: Decision, labels: list[str]) -> pd.DataFrame:
+        said = _listed(self.answers(predictions, decision), labels)
+        return likeliest_table(predictions, labels).assign(answer=said)
+
+    def given(self, truth: Bools, predictions: Floats) -> NDArray[np.float64]:
+        """Of having each label or not, whichever is true: float [n, labels]."""
+        exact = predictions.astype(np.float64)
+        return np.where(truth[:, :-1], exact, 1 - exact)
+
+    def confidence(self, predictions: Floats) -> Floats:
+        """The mean over the labels of how sure it is of having it or not."""
+        return np.maximum(predictions, 1 - predictions).mean(1)
+
+    def evidence(self, truth: Bools, predictions: Floats, decision: Decision) -> NDArray[Any]:
+        return as_rows({"truth": truth, "answer": self.answers(predictions, decision), "probability": predictions})
 
     def figures(self, evidence: NDArray[Any]) -> dict[str, float]:
-        """The mean of the labels' areas under the ROC curve, without labels that all photos or none have; the mean F1
-        over photos; the mean log loss of all photos and labels. As in scikit-learn's `roc_auc_score(average="macro")`
-        and `f1_score(average="samples", zero_division=1)`."""
-        truth, probabilities = evidence["truth"], evidence["probability"]
-        return {
-            "macro_auc": _macro_auc(truth[:, :-1], probabilities),
-            "samples_f1": _samples_f1(truth, evidence["answer"]),
-            "log_loss": float(charged(self.given(truth, probabilities)).mean()),
-        }
+        return {name: self._figure(name, evidence) for name in self.metrics}
+
+    def _figure(self, metric: str, evidence: NDArray[Any]) -> float:
+        """A label that was not taught is one more that is missed, where labels of a photo are counted."""
+        (name, number), truth, predictions = tasks.general(metric), evidence["truth"], evidence["probability"]
+        if name in ANSWERED:
+            return ANSWERED[name](truth, _padded(evidence["answer"]), number)
+        if name in PREDICTED:
+            return PREDICTED[name](truth[:, :-1], predictions, number)
+        if name == "log_loss":
+            return float(charged(self.given(truth, predictions)).mean())
+        return self.own(truth[:, :-1], evidence["answer"], predictions)
 
     def calibration_error(self, evidence: NDArray[Any]) -> float:
         """Over all photos and labels."""
@@ -172,11 +186,10 @@ class Task(tasks.Task):
 
     def mistakes(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
         """The probability is that of the answer: of having its labels and no others."""
-        answer, named = evidence["answer"], np.array(labels, object)
+        answer = evidence["answer"]
         given = np.where(answer, evidence["probability"], 1 - evidence["probability"]).prod(1)
-        said = [json.dumps(list(named[row]), ensure_ascii=False) for row in answer]
         wrong = (evidence["truth"][:, :-1] != answer).any(1) | evidence["truth"][:, -1]
-        return pd.DataFrame({"wrong": wrong, "predicted": said, "probability": given})
+        return pd.DataFrame({"wrong": wrong, "predicted": _listed(answer, labels), "probability": given})
 
     def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:
         """Probabilities need a column for each label, in any order, and may have more; lists need one column."""
@@ -186,39 +199,35 @@ class Task(tasks.Task):
             check_list(sample, form, labels, several=True)
 
     def cells(
-        self, probabilities: Floats, decision: Decision, labels: list[str], columns: list[str], form: Form
+        self, predictions: Floats, decision: Decision, labels: list[str], columns: list[str], form: Form
     ) -> list[list[str]]:
         if form.kind == "probabilities":
-            return in_columns(probabilities, labels, columns)
+            return in_columns(predictions, labels, columns, form.decimals)
         if form.kind == "top":
-            return in_lists(likeliest(probabilities, labels, form.top), columns, form)
+            return in_lists(likeliest(predictions, labels, form.top), columns, form)
         named = np.array(labels, object)
-        return [[form.separator.join(named[row])] for row in self.answers(probabilities, decision)]
+        return [[form.separator.join(named[row])] for row in self.answers(predictions, decision)]
 
-    def check_cells(self, where: str, cells: dict[str, str], form: Form, labels: set[str]) -> None:
+    def check_cells(self, where: str, cells: dict[str, str], form: Form, labels: list[str]) -> None:
         if form.kind == "probabilities":
             check_probabilities(where, cells)
             return
         said = form.listed(list(cells.values()))
         if form.kind == "top" and len(said) != form.labels:
             raise BadInput(f"{where}: {len(said)} labels, but {form.labels} are required")
-        check_labels(where, said, labels)
+        check_labels(where, said, set(labels))
 
 
-def _macro_auc(truth: Bools, probabilities: Floats) -> float:
-    """By the ranks of the photos that have a label; as by chance where no label tells photos apart."""
-    from scipy.stats import rankdata  # half a second, for which no step but `evaluate` should wait
-
-    has = truth.sum(0)
-    told = (has > 0) & (has < len(truth))
-    if not told.any():
-        return 0.5
-    ranks = rankdata(probabilities[:, told], axis=0)
-    above = np.where(truth[:, told], ranks, 0).sum(0) - has[told] * (has[told] + 1) / 2
-    return float((above / (has[told] * (len(truth) - has[told]))).mean())
+def _stored(names: Iterable[str]) -> str:
+    return json.dumps(sorted({name for name in names if name}), ensure_ascii=False)
 
 
-def _samples_f1(truth: Bools, answer: Bools) -> float:
-    """1 for a photo without labels that is given none; labels that were not taught are missed, and count as one."""
-    both = truth.sum(1) + answer.sum(1)
-    return float(np.where(both > 0, 2 * (truth[:, :-1] & answer).sum(1) / np.maximum(both, 1), 1.0).mean())
+def _listed(answers: Bools, labels: list[str]) -> list[str]:
+    """The names of each photo's labels, as JSON."""
+    named = np.array(labels, object)
+    return [json.dumps(list(named[row]), ensure_ascii=False) for row in answers]
+
+
+def _padded(answers: Bools) -> Bools:
+    """With a column for labels that were not taught, which no answer has."""
+    return np.pad(answers, [(0, 0), (0, 1)])
