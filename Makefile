@@ -1,13 +1,15 @@
 # `make` sets everything up and runs the built-in competition; `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-# What the benchmark runs besides the digits, if it exists: the grocery hackathon's zip, and the IDX files of
-# fashion-mnist, where Debian's package dataset-fashion-mnist installs them.
+# What the benchmark runs besides the digits, if it exists: the grocery hackathon's zip, the scripts that make contests of
+# its photos and grade them, and the IDX files of fashion-mnist, where Debian's package dataset-fashion-mnist installs
+# them.
 GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
+CONTESTS ?= ../shared/tools
 FASHION ?= /usr/share/datasets/fashion-mnist
 FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
-PART ?= digits fashion grocery scale
+PART ?= digits fashion grocery contests scale
 # 1 also installs what TensorFlow needs to compute on an NVIDIA GPU, and is remembered; 0 removes it again.
 GPU := $(if $(wildcard .venv/ready-gpu),1,0)
 KIND := $(if $(filter 1,$(GPU)),-gpu,$(if $(filter 0,$(GPU)),,$(error GPU is 1 or 0, not $(GPU))))
@@ -43,7 +45,7 @@ lint: setup ## set up, then check style and types, and run Snakemake's own check
 	@$(BIN)/snakemake --lint
 
 bench: setup ## measure times, memory and scores in about two hours, or of one PART; see benchmarks/README.md
-	@$(BIN)/python benchmarks/bench.py --parts $(PART) --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS)
+	@$(BIN)/python benchmarks/bench.py --parts $(PART) --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS) --contests $(CONTESTS)
 
 lock: setup ## update requirements.lock and requirements-gpu.lock from pyproject.toml
 	@$(BIN)/$(UV_COMPILE) --output-file requirements.lock

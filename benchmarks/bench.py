@@ -19,7 +19,7 @@ import yaml
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 MADE = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
-PARTS = ("digits", "fashion", "grocery", "scale")
+PARTS = ("digits", "fashion", "grocery", "contests", "scale")
 PART = 60.0  # seconds that are timed of baselines that would take too long
 # Podium with the backbone of the 2019 loop and random weights, as in the loop: only for its time.
 INCEPTION = {"backbone": "inception_v3", "weights": "none", "size": 299, "folds": 0}
@@ -204,6 +204,7 @@ def main() -> None:
     parser.add_argument("--experiments", nargs="*", default=["finetune", "record"], help="the long ones, run once each")
     parser.add_argument("--fashion", type=Path, required=True, help="fashion-mnist's IDX files; left out where missing")
     parser.add_argument("--fashion-experiments", nargs="*", default=["mlp", "cnn", "cnn_pair"], help="run once each")
+    parser.add_argument("--contests", type=Path, required=True, help="the makers of contests; left out where missing")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)
@@ -217,6 +218,12 @@ def main() -> None:
             grocery(folder, given.grocery, given.experiments, given.repeats)
         elif "grocery" in given.parts:
             print(f"no {given.grocery}: the grocery hackathon is left out (make bench GROCERY=PATH)")
+        if "contests" in given.parts and given.contests.is_dir() and given.grocery.is_file():
+            files = ["--tools", given.contests, "--photos", given.grocery]
+            subprocess.run([sys.executable, HERE / "contests.py", *files], check=True)
+        elif "contests" in given.parts:
+            missing = given.grocery if given.contests.is_dir() else given.contests
+            print(f"no {missing}: the contests are left out (make bench CONTESTS=PATH GROCERY=PATH)")
         if "scale" in given.parts:
             subprocess.run([sys.executable, HERE / "scale.py"], check=True)
             head = measured([sys.executable, HERE / "head.py"])
