@@ -8,8 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
@@ -35,7 +37,7 @@ PATHS = f"{ROOT / 'workflow/scripts'}:{ROOT / 'tests'}"  # of modules, for anoth
 SHARED = ROOT.parent / "shared/data"
 GROCERY, PICNIC = SHARED / "grocery-hackathon.zip", SHARED / "picnic"
 SUBJECTS = ("chelsea", "coffee", "flower", "temple")
-CLASSIFICATION: dict[str, Any] = {"classification": {}}
+CLASSIFICATION: dict[str, Any] = {"classification": {"positive": None, "unknown": None}}
 TASK = tasks.task(CLASSIFICATION)
 # The settings of `index` but for the layout.
 LISTING: dict[str, Any] = {
@@ -119,6 +121,23 @@ def write_zip(path: Path, members: dict[str, bytes]) -> Path:
         for name, content in members.items():
             out.writestr(name, content)
     return path
+
+
+def write_tar(path: Path, members: dict[str, bytes], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def zeros(count: int, wbits: int = -15) -> bytes:
+    """So many MB of zeros, deflated a thousandfold, without making them."""
+    deflate = zlib.compressobj(9, wbits=wbits)
+    head = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    block = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
+    return head + block * (count - 1)
 
 
 @contextmanager

@@ -42,7 +42,7 @@ def asked(
     write_csv(folder / "index.csv", pd.concat([index, tests[:2]]))
     write_csv(folder / "quarantine.csv", pd.concat([index, tests[2:]]))
     usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": table and "sample.csv", "ids": "sample"}
-    usual |= {"form": "labels", "top": 2, "separator": None}
+    usual |= {"form": "labels", "top": 2, "separator": None, "decimals": None}
     ask(source, *(folder / name for name in PATHS), **(usual | settings))
     *found, known = read_asked(folder / "asked.json")
     assert known == sorted({"NA", *labels})
@@ -87,8 +87,8 @@ def test_a_class_without_training_photos_has_a_column_of_zeros(
     keys = pd.DataFrame({"split": "test", "id": ["1.jpg", "2.jpg", "3.jpg"]})
     rows = np.array([[0.5, 0.25, 0.25], [0, 1, 0], [0.25, 0.25, 0.5]], np.float32)
     Predictions(keys, rows).write(tmp_path / "predictions.npy")
-    (tmp_path / "calibration.json").write_text('{"decision": {}}')
-    inputs = [tmp_path / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    (tmp_path / "decision.json").write_text('{"decision": {}}')
+    inputs = [tmp_path / name for name in ("asked.json", "predictions.npy", "decision.json")]
     submit(*inputs, tmp_path / "submission.csv", task=CLASSIFICATION, inside=None)
     found = pd.read_csv(tmp_path / "submission.csv")
     assert found[["NA", "a,b", "crème", "unseen"]].to_numpy().tolist() == [[*row, 0] for row in rows.tolist()]
@@ -147,7 +147,7 @@ def picnic(folder: Path, tables: dict[str, bytes]) -> pd.DataFrame:
     whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
     paths = (
         write_zip(folder / "source.zip", whole),
-        *(folder / name for name in ("index.csv", "quarantine.csv", "depth.json")),
+        *(folder / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy")),
     )
     index(*paths, layout={"tables": FACTS["tables"]}, **LISTING)
     assert read_csv(paths[2]).empty
@@ -161,9 +161,10 @@ def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[s
     Predictions(keys, turns).write(folder / "predictions.npy")
     usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
     paths = [folder / name for name in ("source.zip", *PATHS)]
-    ask(*paths, task=CLASSIFICATION, tables=FACTS["tables"], form="labels", top=1, separator=None, **(usual | settings))
-    (folder / "calibration.json").write_text('{"decision": {}}')
-    inputs = [folder / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    form: dict[str, Any] = {"form": "labels", "top": 1, "separator": None, "decimals": None}
+    ask(*paths, task=CLASSIFICATION, tables=FACTS["tables"], **(form | usual | settings))
+    (folder / "decision.json").write_text('{"decision": {}}')
+    inputs = [folder / name for name in ("asked.json", "predictions.npy", "decision.json")]
     submit(*inputs, folder / "cats.zip", task=CLASSIFICATION, inside="13-03-19_1.tsv")
     with zipfile.ZipFile(folder / "cats.zip") as archive:
         handed = archive.read("13-03-19_1.tsv")
@@ -203,7 +204,7 @@ def test_the_real_hackathon_asks_for_each_photo_of_its_test_table(tmp_path: Path
     labels = archive_table(archive, tables["train"]["path"]).column(tables["train"]["label"])
     for name in PATHS[:2]:
         write_csv(tmp_path / name, pd.DataFrame({"split": "train", "label": labels}))
-    form = {"ids": "sample", "form": "labels", "top": 5, "separator": None}
+    form = {"ids": "sample", "form": "labels", "top": 5, "separator": None, "decimals": None}
     ask(GROCERY, *(tmp_path / name for name in PATHS), task=CLASSIFICATION, tables=tables, sample=sample, **form)
     ids = archive_table(archive, tables["test"]["path"]).column(tables["test"]["id"])
     assert sorted(read_asked(tmp_path / "asked.json")[0].ids) == sorted(ids)

@@ -89,7 +89,7 @@ def test_a_member_is_worth_what_a_contest_charges() -> None:
     given = np.stack([TASK.given(truth, each) for each in stacked])
     losses = [charged(each).mean() for each in given]
     assert losses[0] < losses[1]
-    assert list(_greedy(given)) == [1, 0]
+    assert list(_greedy(TASK, truth, stacked)) == [1, 0]
 
 
 @pytest.mark.parametrize(("count", "least"), [(5, 1), (12, 5), (40, 5)])

@@ -64,10 +64,10 @@ def calibrated(
             files.append(folder / f"fit{number}/{name}.npy")
             files[-1].parent.mkdir(exist_ok=True)
             table.write(files[-1])
-    outputs = folder / "predictions.npy", folder / "predictions.csv", folder / "calibration.json"
+    outputs = folder / "predictions.npy", folder / "calibration.json"
     settings = {"task": CLASSIFICATION, "seeds": list(range(seeds)), "views": ["plain", "flip"]}
     calibrate(folder / "pooled.npy", *paths.values(), folder / "index.csv", *outputs, **settings)
-    return kept(Predictions.read(outputs[0])), json.loads(outputs[2].read_text())
+    return kept(Predictions.read(outputs[0])), json.loads(outputs[1].read_text())
 
 
 def slow_error(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -149,9 +149,7 @@ def test_where_no_photo_judges_all_stays_as_it_is(tmp_path: Path, caplog: pytest
     found, said = calibrated(tmp_path, index, given)
     why = "left as they are: no photo judges this experiment"
     scales = dict.fromkeys(("temperature", "test_temperature", "fit_temperature", "model_temperature"), 1.0)
-    assert said == {"yardstick": None, "photos": 0, "why": why, **scales, "fits": [], "views": ["plain", "flip"]} | {
-        "decision": {}
-    }
+    assert said == {"yardstick": None, "photos": 0, "why": why, **scales, "fits": [], "views": ["plain", "flip"]}
     assert (tmp_path / "predictions.npy").read_bytes() == (tmp_path / "pooled.npy").read_bytes()
     np.testing.assert_array_equal(found[:], given[:])
     assert caplog.messages == [why]
@@ -189,10 +187,10 @@ def test_a_mean_of_folds_gets_its_own_temperature_not_that_of_one_fold(tmp_path:
     assert said["fit_temperature"] == pytest.approx(said["temperature"], rel=1e-3)  # of one seed they are the same
     rows = (index.split == "test").to_numpy()
     truth, own = index.label[rows].map(LABELS.index).to_numpy(), given[rows]
-    np.testing.assert_allclose(found[rows], TASK.scaled(own, said["test_temperature"]), atol=1e-6)
+    np.testing.assert_allclose(found[rows], TASK.link.tempered(own, said["test_temperature"]), atol=1e-6)
     np.testing.assert_array_equal(found[:].argmax(1), given[:].argmax(1))
     for measure in (calibration_error, lambda *given: log_losses(*given).mean()):
-        assert measure(truth, found[rows]) < measure(truth, TASK.scaled(own, said["temperature"]))
+        assert measure(truth, found[rows]) < measure(truth, TASK.link.tempered(own, said["temperature"]))
 
 
 def test_a_held_out_fold_s_temperature_goes_to_the_fits_of_all_photos_as_it_is(tmp_path: Path) -> None:
@@ -204,7 +202,7 @@ def test_a_held_out_fold_s_temperature_goes_to_the_fits_of_all_photos_as_it_is(t
     assert said["yardstick"] == "held_out"
     assert said["test_temperature"] == said["temperature"] == pytest.approx(2, rel=0.25)
     assert said["fits"] == ["fit0"]
-    np.testing.assert_allclose(found.of("test")[:], TASK.scaled(rest[:], said["temperature"]), 1e-6)
+    np.testing.assert_allclose(found.of("test")[:], TASK.link.tempered(rest[:], said["temperature"]), 1e-6)
 
 
 def test_where_a_validation_table_judges_out_of_fold_rows_get_a_temperature_of_their_own_kind(tmp_path: Path) -> None:
@@ -213,7 +211,7 @@ def test_where_a_validation_table_judges_out_of_fold_rows_get_a_temperature_of_t
     assert said["test_temperature"] == said["temperature"] == pytest.approx(1.7, rel=0.1)
     train = (index.split == "train").to_numpy()
     truth = index.label[train].map(LABELS.index).to_numpy()
-    as_the_others = TASK.scaled(given[train], said["temperature"])
+    as_the_others = TASK.link.tempered(given[train], said["temperature"])
     assert calibration_error(truth, found[train]) < calibration_error(truth, as_the_others) / 1.5
     assert log_losses(truth, found[train]).mean() < log_losses(truth, as_the_others).mean() - 0.02
 
@@ -303,15 +301,3 @@ def test_the_calibration_error_is_what_a_loop_finds(seed: int, count: int, power
     probabilities = softmax(power * random.normal(size=(count, 3))).astype(np.float32)
     truth = random.integers(-1, 3, count)
     assert calibration_error(truth, probabilities) == pytest.approx(slow_error(truth, probabilities), abs=1e-5)
-
-
-def test_people_see_the_most_likely_classes_of_each_photo(tmp_path: Path) -> None:
-    index, given = made(11, {"train": 40, "test": 5}, train=1, test=1)
-    found, _ = calibrated(tmp_path, index, given)
-    shown = pd.read_csv(tmp_path / "predictions.csv", keep_default_na=False)
-    assert list(shown.id) == list(index.id)
-    order = np.argsort(-found[:], axis=1)
-    for place in range(4):  # of four classes all
-        assert list(shown[f"label_{place + 1}"]) == [LABELS[row[place]] for row in order]
-        expected = np.take_along_axis(found[:], order[:, [place]], 1)[:, 0]
-        np.testing.assert_allclose(shown[f"probability_{place + 1}"], expected, rtol=1e-6)

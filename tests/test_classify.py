@@ -48,7 +48,8 @@ def test_an_experiment_gives_the_test_photos_what_its_predictions_say(
     rows = expected.at(pd.DataFrame({"split": "test", "id": [Path(file).name for file in read.file]}))[:]
     assert len(rows) == len(TEST) - 1
     np.testing.assert_allclose(read[LABELS], rows, atol=2e-4)
-    assert list(read["class"]) == [LABELS[place] for place in rows.argmax(1)]
+    decision = json.loads((folder / "decision.json").read_text())["decision"]
+    assert list(read["class"]) == [LABELS[place] for place in TASK.answers(rows, decision)]
 
 
 @pytest.mark.parametrize("experiment", ["linear", "cnn"])
@@ -62,7 +63,7 @@ def test_one_model_gives_what_its_fit_predicted_once_calibrated(
     keys = pd.DataFrame({"split": "test", "id": ["ch200.jpg", "fl201.jpg"]})
     raw = Predictions.read(folder / "seed0-fold1/predictions.npy").at(keys)[:]
     temperature = json.loads((folder / "calibration.json").read_text())["fit_temperature"]
-    np.testing.assert_allclose(found[LABELS], TASK.scaled(raw, temperature), atol=2e-4)
+    np.testing.assert_allclose(found[LABELS], TASK.link.tempered(raw, temperature), atol=2e-4)
     assert list(found.file) == [str(photos / name) for name in keys.id]
 
 

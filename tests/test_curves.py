@@ -33,7 +33,7 @@ def fits(count: int, held_out: bool = False) -> list[pd.DataFrame]:
 def heads(count: int) -> list[pd.DataFrame]:
     """Histories of penalties, the strongest first; the least loss of each is that of another one."""
     losses = [np.roll([0.1, 0.5, 0.3], number) + number / 10 for number in range(count)]
-    return [pd.DataFrame({"penalty": [30, 10, 0.5], "inner_log_loss": loss}) for loss in losses]
+    return [pd.DataFrame({"penalty": [30, 10, 0.5], "inner_loss": loss}) for loss in losses]
 
 
 def names(tables: list[pd.DataFrame]) -> list[str]:
@@ -103,7 +103,7 @@ def test_a_head_s_penalties_stand_on_a_log_axis_with_a_star_at_the_one_it_takes(
     figure = drawn(tables)
     (axes,) = figure.axes
     stars = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "*"]
-    least = [table.loc[table.inner_log_loss.idxmin(), ["penalty", "inner_log_loss"]] for table in tables]
+    least = [table.loc[table.inner_loss.idxmin(), ["penalty", "inner_loss"]] for table in tables]
     np.testing.assert_array_equal(stars, least)
     assert axes.get_xscale() == "log"
     figure.draw_without_rendering()
@@ -112,7 +112,7 @@ def test_a_head_s_penalties_stand_on_a_log_axis_with_a_star_at_the_one_it_takes(
 
 
 def test_a_panel_without_a_figure_says_so() -> None:
-    table = pd.DataFrame({"penalty": [3, 1], "inner_log_loss": [np.nan, np.nan]})
+    table = pd.DataFrame({"penalty": [3, 1], "inner_loss": [np.nan, np.nan]})
     (axes,) = drawn([table]).axes
     assert [text.get_text() for text in axes.texts] == ["no figures"]
     (axes, _) = drawn(fits(1)).axes
@@ -156,7 +156,7 @@ WRONG = {
     "no epoch": ("epoch,loss\n1,2.5\n,2.0\n", "line 3: no 'epoch' of its own"),
     "an empty line": ("epoch,loss\n1,2.5\n\n2,2.0\n", "line 3: no 'epoch' of its own"),
     "an epoch twice": ("epoch,loss\n1,2.5\n1,2.0\n", "line 3: no 'epoch' of its own"),
-    "other figures": ("penalty,inner_log_loss\n1,2.5\n", "it has ['penalty', 'inner_log_loss'], and "),
+    "other figures": ("penalty,inner_loss\n1,2.5\n", "it has ['penalty', 'inner_loss'], and "),
 }
 
 
@@ -174,9 +174,7 @@ def test_a_wrong_history_is_refused_in_one_line(tmp_path: Path, content: str, me
 
 CELLS = st.floats().map(repr) | st.integers().map(str) | st.sampled_from(["", "1", "2", "0.5", "'", '"', "low"])
 ROWS = st.lists(st.lists(CELLS, min_size=2, max_size=3).map(",".join), max_size=4).map("\n".join)
-HEADERS = st.sampled_from(
-    ["epoch,loss", "penalty,inner_log_loss", "epoch,loss,val_loss", "a,b,a", "val_,val_b", "a,val_a"]
-)
+HEADERS = st.sampled_from(["epoch,loss", "penalty,inner_loss", "epoch,loss,val_loss", "a,b,a", "val_,val_b", "a,val_a"])
 
 
 @pytest.mark.filterwarnings("ignore:Data has no positive values")

@@ -17,6 +17,7 @@ from podium.tables import read_csv, write_csv
 LABELS = ["NA", "b,c", "d"]
 OUTPUTS = ("scores.json", "classes.csv", "mistakes.csv", "scored.jsonl")
 COUNTS = {"train": 60, "validation": 30, "test": 20}
+PLAIN: dict[str, Any] = {"decision": {}, "plain": {}, "parts": {}}
 
 
 def scored(folder: Path) -> list[Path]:
@@ -24,7 +25,7 @@ def scored(folder: Path) -> list[Path]:
     paths = [folder / name for name in ("index.csv", *OUTPUTS)]
     evaluate(
         folder / "predictions.npy",
-        folder / "calibration.json",
+        folder / "decision.json",
         [],
         *paths,
         task=CLASSIFICATION,
@@ -53,7 +54,7 @@ def evaluated(
     )
     values = np.array([*probabilities, *[[0.3, 0.3, 0.4]] * unread], np.float32)
     Predictions(keys[["split", "id"]], values).write(folder / "predictions.npy")
-    (folder / "calibration.json").write_text('{"yardstick": "validation", "decision": {}}')
+    (folder / "decision.json").write_text(json.dumps(PLAIN))
     paths = scored(folder)
     guesses = index.assign(predicted=np.array(LABELS)[values.argmax(1)[: len(index)]], best=values.max(1)[: len(index)])
     return json.loads(paths[0].read_text()), read_csv(paths[1]), read_csv(paths[2]), guesses
@@ -160,7 +161,7 @@ def test_a_held_out_fold_of_the_training_photos_has_a_name_of_its_own(tmp_path: 
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
     evaluate(
         tmp_path / "predictions.npy",
-        tmp_path / "calibration.json",
+        tmp_path / "decision.json",
         [],
         *paths,
         task=CLASSIFICATION,
@@ -190,6 +191,21 @@ def test_without_a_photo_to_judge_by_there_are_headers_and_a_warning(
     assert caplog.messages == [said]
 
 
+def test_the_test_photos_are_promised_what_as_few_of_them_may_give(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of 60 photos that judge and 20 of the test, the error is twice that of the 60, and accuracy is at most 1."""
+    caplog.set_level(logging.INFO, "podium")
+    scores, *_ = evaluated(tmp_path, {"train": 0.9, "test": 0.6})
+    found = scores["out_of_fold"]["accuracy"]
+    below, above = (found["value"] - found[f"{ends}low"] for ends in ("", "test_")), found["test_high"]
+    assert np.divide(*below) == pytest.approx(0.5)
+    assert above == 1 < found["value"] + 2 * (found["high"] - found["value"])
+    assert f"to be expected of the 20 test photos: accuracy from {found['test_low']:.3f} to 1.000" in caplog.text
+    assert "test_low" not in scores["test"]["accuracy"]
+    assert "test_low" not in scores["out_of_fold"]["macro_f1"]
+
+
 def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Each seed's folds side by side give its own figures: their mean and deviation stand beside the pooled ones."""
     caplog.set_level(logging.INFO, "podium")
@@ -212,7 +228,7 @@ def test_several_seeds_are_scored_one_by_one_too(tmp_path: Path, caplog: pytest.
     paths = [tmp_path / name for name in ("index.csv", *OUTPUTS)]
     evaluate(
         tmp_path / "predictions.npy",
-        tmp_path / "calibration.json",
+        tmp_path / "decision.json",
         fits,
         *paths,
         task=CLASSIFICATION,
@@ -238,7 +254,7 @@ def test_what_was_scored_with_other_settings_or_photos_is_kept_and_the_same_is_k
         settings = {"train": {"cnn": {"epochs": epochs}}}
         evaluate(
             tmp_path / "predictions.npy",
-            tmp_path / "calibration.json",
+            tmp_path / "decision.json",
             [],
             *paths,
             task=CLASSIFICATION,

@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         resume=folder / "resume",
         **CNN,
     )
-    save(model, TASK, LABELS, folder / "fitted.keras")
+    save(model, TASK, LABELS, [], folder / "fitted.keras")
     calibrated(folder / "fitted.keras", folder / "model.keras", TEMPERATURE)
     splits, labels = np.repeat(["train", "test"], 8), [*LABELS * 2, *[""] * 8]
     index = pd.DataFrame({"id": [f"{number}.jpg" for number in range(16)], "label": labels, "split": splits})
@@ -62,7 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "views": ["plain"],
         "saved_model": None,
     }
-    predict(folder / "fitted.keras", [folder / "test-0.npy"], *files, **settings)
+    predict(folder / "fitted.keras", [folder / "test-0.npy"], *files[:2], [], *files[2:], **settings)
     exported(folder, "first")
     return folder
 
@@ -82,7 +82,7 @@ def test_what_is_served_is_what_was_predicted_once_calibrated(folder: Path) -> N
     found, names = served(folder, "serving_default", pixels=stored)
     predictions = Predictions.read(folder / "predictions.npy")
     assert names == [LABELS] * 8
-    np.testing.assert_allclose(found, TASK.scaled(predictions[:], TEMPERATURE), atol=1e-5)
+    np.testing.assert_allclose(found, TASK.link.tempered(predictions[:], TEMPERATURE), atol=1e-5)
     assert np.abs(found - predictions[:]).max() > 0.01
 
 

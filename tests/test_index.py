@@ -36,7 +36,7 @@ from podium.tables import read_csv
 from podium.tasks import task
 
 MEMBERS = competition(train=2, test=1, validation=1)
-OUTPUTS = ("index.csv", "quarantine.csv", "depth.json")
+OUTPUTS = ("index.csv", "quarantine.csv", "depth.json", "features.npy")
 
 
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -360,8 +360,10 @@ def test_a_row_that_stands_there_twice_counts_once_and_another_one_of_its_id_sto
         assert f"{name}: repeated rows count once: {said}" in caplog.text
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"\n", b",1\n").replace(b"label,1", b"label,site")}
     twice = members["train.csv"] + b"co0.jpg,coffee,2\n"
-    with pytest.raises(BadInput, match=r"train\.csv: line 10: 'co0\.jpg' occurs twice"):
-        listed(tmp_path, members | {"train.csv": twice})
+    layout = {"tables": TABLES | {"train": TABLES["train"] | {"group": "site"}}}
+    message = r"train\.csv: line 10: 'co0\.jpg' occurs twice: 'site' is '1' in line 3 and '2'"
+    with pytest.raises(BadInput, match=message):
+        listed(tmp_path, members | {"train.csv": twice}, layout=layout)
 
 
 def test_tables_of_windows_name_photos_and_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -437,6 +439,17 @@ def test_a_wrong_folder_is_answered_by_where_the_file_is(tmp_path: Path) -> None
         BadInput, match=r"'photos/ch0\.jpg' is not in the archive, but 'train/ch0\.jpg' is: correct the"
     ):
         listed(tmp_path, MEMBERS, layout={"tables": tables})
+
+
+def test_a_share_of_the_photos_whose_names_say_their_labels_is_held_out(tmp_path: Path) -> None:
+    members = {f"{label}.{number}.jpg": photo(label, number) for label in ("coffee", "temple") for number in range(4)}
+    layout = {"names": {"train": "{label}.{number}.*", "holdout": 0.25, "seed": 0}}
+    found = listed(tmp_path, members, layout=layout)[0]
+    assert found.groupby("split").label.value_counts().to_dict() == {
+        **{("test", label): 1 for label in ("coffee", "temple")},
+        **{("train", label): 3 for label in ("coffee", "temple")},
+    }
+    assert set(found.id) == set(found.file) == set(members)
 
 
 def test_labels_of_class_folders_are_looked_at_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import CLASSIFICATION, TASK
+from conftest import TASK
 
 from leaderboard import leaderboard
 from podium.predictions import history
@@ -26,12 +26,11 @@ def board(folder: Path, scores: dict[str, dict[str, Any]], metric: str, **settin
         paths[-1].parent.mkdir(exist_ok=True)
         history.add(paths[-1], history.Scored({}, "photos", figures))
     given = {
-        "task": CLASSIFICATION,
+        "task": {"classification": {"metric": metric}},
         "experiments": list(scores),
         "others": {},
         "fitting": [],
         "teachers": {},
-        "metric": metric,
         **settings,
     }
     leaderboard(paths, folder / "leaderboard.csv", folder / "history.csv", **given)

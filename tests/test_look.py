@@ -33,6 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for_any_size(network, SIZE, FIT),
             TASK,
             list("abc"),
+            [],
             folder / f"{name}.keras",
             size=SIZE,
             fit=FIT,

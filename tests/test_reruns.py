@@ -17,7 +17,7 @@ def of(experiment: str, *rules: str) -> set[str]:
     return {f"{rule} {experiment}" for rule in rules}
 
 
-BLENDED = ("calibrate", "evaluate", "submit")
+BLENDED = ("calibrate", "decide", "evaluate", "submit")
 AFTER = (*BLENDED, "finish")
 FIT = ("train", "curves", "predict", "pool", *AFTER)
 BOARD = {"leaderboard"}
@@ -54,6 +54,7 @@ SETTINGS = {
     "another view to predict": (CONFIG, default("predict", views=["plain", "flip"]), PREDICTIONS | {"embed"}),
     "head penalties": (CONFIG, network("head", penalties=[30]), HEADS),
     "cnn epochs": (CONFIG, network("cnn", epochs=4), CNNS),
+    "balance": (CONFIG, default("train", balance=1.0), FITS),
     "sharpness": (CONFIG, default("train", sharpness=1.0), PUPIL),
     "another seed": (CONFIG, default("train", seeds=[1]), FITS),
     "fold count": (CONFIG, top("defaults", folds=3), LINEAR | CNN | {"split"}),
@@ -70,11 +71,23 @@ SETTINGS = {
     "shards": (CONFIG, top("index", shards=2), FITS | DATA),
     "form": (COMPETITION, lambda facts: facts["submission"].update(form="top", top=2), SUBMISSIONS | {"ask"}),
     "task": (COMPETITION, lambda facts: facts.update(task="multilabel", metric="samples_f1"), FITS | DATA),
-    "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), BOARD),
+    "metric": (COMPETITION, lambda facts: facts.update(metric="accuracy"), FITS | {"ask"}),
+    "how many decimals": (
+        COMPETITION,
+        lambda facts: facts.update(submission={"form": "probabilities", "decimals": 3}),
+        SUBMISSIONS | {"ask"},
+    ),
+    "photos of no class": (COMPETITION, lambda facts: facts.update(classification={"unknown": "coffee"}), FITS | DATA),
     "what to run": (COMPETITION, lambda facts: facts.update(run=["cnn"]), BOARD),
     "whose ids": (COMPETITION, lambda facts: facts["submission"].update(ids="test"), SUBMISSIONS | {"ask"}),
     "no sample": (COMPETITION, lambda facts: facts["submission"].pop("sample"), SUBMISSIONS | {"ask"}),
+    "what to unpack": (COMPETITION, lambda facts: facts.update(unpack=["train.zip"]), FITS | DATA | {"download"}),
     "groups": (COMPETITION, lambda facts: facts["tables"]["train"].update(group="file"), FITS | DATA),
+    "a table of groups": (
+        COMPETITION,
+        lambda facts: facts["tables"].update(groups={"path": "test.csv", "id": "file", "group": "file"}),
+        FITS | DATA,
+    ),
     "a column": (COMPETITION, lambda facts: facts["tables"]["train"].update(label="file"), FITS | DATA),
 }
 
@@ -149,10 +162,14 @@ def test_what_the_command_line_says_again_reruns_nothing(finished: tuple[Path, s
 
 
 CODE = {
+    "../decide.py": FIGURES - {f"{rule} {name}" for rule in ("blend", "calibrate") for name in EXPERIMENTS},
     "tasks/classification.py": FITS | DATA,
     "predictions/scores.py": BOARD.union(*(of(name, "evaluate", "submit") for name in EXPERIMENTS)),
     "predictions/yardsticks.py": FIGURES,
     "predictions/temperature.py": FIGURES,
+    "predictions/evidence.py": FIGURES,
+    "tasks/deciding.py": FITS | DATA,
+    "tasks/links.py": FITS | DATA,
     "networks/cnn.py": CNNS,
     "networks/__init__.py": FITS,
     "networks/head.py": HEADS,
@@ -182,7 +199,8 @@ def test_changed_code_reruns_its_users(finished: tuple[Path, str], module: str, 
 # What no step of the run imports.
 STRANGERS = ("plan/plan.py", "plan/config.py", "plan/settings.py", "backbones/folding.py", "networks/depthwise.py")
 STRANGERS += ("networks/finetune.py", "backbones/keras_applications.py", "backbones/saved_model.py")
-STRANGERS += ("archives/layouts/folders.py", "tasks/multilabel.py")
+STRANGERS += ("archives/layouts/folders.py", "tasks/multilabel.py", "tasks/ordinal.py", "tasks/regression.py")
+STRANGERS += ("begin/draft.py", "begin/target.py")
 
 
 def test_comments_everywhere_and_code_that_no_step_imports_rerun_nothing(finished: tuple[Path, str]) -> None:

@@ -1,6 +1,7 @@
 """Spoilt photos are scored as the same photos are that were stored spoilt."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fitted = rows[folds != fold]
         data = dataset([folder / "train-0.npy"], fitted, np.eye(4, dtype=np.float32)[fitted % 4], fitted)
         model, _ = cnn.fit(data, seed=0, resume=folder / str(fold), **CNN)
-        save(model, TASK, LABELS, folder / f"{fold}.keras")
+        save(model, TASK, LABELS, [], folder / f"{fold}.keras")
     index = pd.DataFrame({"split": ["train"] * 24 + ["validation"] * 8 + ["test"] * 8, "label": LABELS * 10})
     index["id"] = index["digest"] = [f"{number}.jpg" for number in range(40)]
     index["group"] = range(40)
@@ -44,14 +45,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def scored(folder: Path, split: str, index: str = "index.csv", temperature: float = 1.0) -> pd.DataFrame:
-    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature, "decision": {}}))
+def scored(
+    folder: Path,
+    split: str,
+    index: str = "index.csv",
+    temperature: float = 1.0,
+    offsets: Sequence[float] = (),
+) -> pd.DataFrame:
+    (folder / "calibration.json").write_text(json.dumps({"temperature": temperature}))
+    (folder / "decision.json").write_text(json.dumps({"decision": {"offsets": offsets} if offsets else {}}))
     robustness(
         [folder / "0.keras", folder / "1.keras"],
         [folder / f"{split}-0.npy"],
         folder / index,
         folder / "folds.csv",
         folder / "calibration.json",
+        folder / "decision.json",
         folder / "robustness.csv",
         task=CLASSIFICATION,
         split=split,
@@ -96,6 +105,13 @@ def test_probabilities_are_scored_as_calibration_left_them(folder: Path) -> None
     np.testing.assert_allclose(after.log_loss, np.log(4), atol=0.02)
     assert (before.log_loss.sub(np.log(4)).abs() > 0.02).all()
     assert after.accuracy.equals(before.accuracy)
+
+
+def test_photos_are_answered_as_was_decided(folder: Path) -> None:
+    """An offset that nothing outweighs makes one class the answer to each photo: two of eight are right."""
+    found = scored(folder, "validation", offsets=[0.0, 50.0, 0.0, 0.0])
+    assert (found.accuracy == 0.25).all()
+    assert found.log_loss.equals(scored(folder, "validation").log_loss)
 
 
 def test_photos_without_a_label_count_for_nothing_and_some_label_is_needed(folder: Path) -> None:

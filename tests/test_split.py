@@ -187,7 +187,7 @@ def test_out_of_fold_figures_of_bursts_say_what_new_bursts_will_give(tmp_path: P
         inner = head._inner(truth, folds.group.to_numpy(), seed=0)
         order, data = np.argsort(inner, kind="stable"), dataset([], np.arange(300), np.eye(3)[truth], np.arange(300))
         tried = head._try_penalties(data, order, features[order, None], int(inner.sum()), [1e4, 1.0])
-        chosen.append(tried.penalty[tried.inner_log_loss.idxmin()])
+        chosen.append(tried.penalty[tried.inner_loss.idxmin()])
     assert figures[0] > 0.9
     assert figures[1] < 0.5
     assert chosen == [1.0, 1e4]

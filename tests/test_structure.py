@@ -19,7 +19,7 @@ from podium.tasks import TASKS
 
 SCRIPTS = ROOT / "workflow/scripts"
 # What a person runs beside the steps: no rule calls it, and its flags are its own.
-BY_HAND = ("classify", "describe", "look", "recognise")
+BY_HAND = ("begin", "classify", "describe", "look", "recognise")
 STEPS = sorted({path.stem for path in SCRIPTS.glob("*.py")} - {*BY_HAND})
 MODULES = sorted((SCRIPTS / "podium").rglob("*.py"))
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
@@ -28,7 +28,7 @@ FLOORS = (
     {"step", "digests", "progress", "machine", "device", "arrays", "tables"},
     {"archives", "photos", "backbones"},
     {"models", "networks", "tasks", "predictions"},
-    {"plan"},
+    {"plan", "begin"},
 )
 # The menus, by the folders whose files they offer.
 MENUS = {"archives/layouts": LAYOUTS, "backbones": FAMILIES, "networks": NETWORKS, "tasks": TASKS}
@@ -149,7 +149,7 @@ def test_podium_knows_neither_scripts_nor_config_nor_snakemake(path: Path) -> No
         assert "config/" not in ast.unparse(ast.parse(path.read_text())).replace("config/README.md", "")
 
 
-@pytest.mark.parametrize("script", [*STEPS, *BY_HAND])
+@pytest.mark.parametrize("script", sorted({*STEPS, *BY_HAND} - {"begin"}))  # which writes what the plan reads
 def test_no_script_knows_the_plan(script: str) -> None:
     path = SCRIPTS / f"{script}.py"
     assert "plan" not in {room(name) for name in imports(path) | by_name(path)}

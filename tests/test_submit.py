@@ -34,10 +34,10 @@ def submitted(folder: Path, members: dict[str, bytes], inside: str | None = None
     write_csv(folder / "index.csv", pd.concat([index, keys[1:].assign(label="", file=keys.id)]))
     write_csv(folder / "quarantine.csv", pd.DataFrame(columns=QUARANTINE_COLUMNS))
     usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": None, "ids": "sample", "form": "labels", "top": 2}
-    usual |= {"separator": None}
+    usual |= {"separator": None, "decimals": None}
     ask(source, *(folder / name for name in ("index.csv", "quarantine.csv", "asked.json")), **(usual | settings))
-    (folder / "calibration.json").write_text('{"decision": {}}')
-    inputs = [folder / name for name in ("asked.json", "predictions.npy", "calibration.json")]
+    (folder / "decision.json").write_text('{"decision": {}}')
+    inputs = [folder / name for name in ("asked.json", "predictions.npy", "decision.json")]
     submit(*inputs, folder / "submission.csv", task=CLASSIFICATION, inside=inside)
     return (folder / "submission.csv").read_bytes().decode(errors="replace")
 

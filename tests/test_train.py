@@ -59,6 +59,7 @@ def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
         folder / "index.csv",
         folder / "folds.csv",
         [],
+        [],
         folder / "depth.json",
         folder / "model.keras",
         folder / "history.csv",
@@ -69,6 +70,8 @@ def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
         seed=seed,
         sharpness=1.0,
         deterministic=False,
+        balance=None,
+        columns=[],
         options=OPTIONS,
         resume=folder / "resume",
     )
@@ -83,10 +86,10 @@ def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
 
 def predicted(folder: Path, fold: int | None, splits: list[str], views: tuple[str, ...] = ("plain",)) -> Predictions:
     parts = [folder / f"{split}-0.npy" for split in splits]
-    paths = [folder / each for each in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy")]
+    index, folds, *outputs = (folder / each for each in ("index.csv", "folds.csv", "predictions.npy", "one_view.npy"))
     settings = {"task": CLASSIFICATION, "network": "head", "fold": fold, "splits": splits, "saved_model": None}
     settings["views"] = list(views)
-    predict(folder / "model.keras", parts, *paths, **settings)
+    predict(folder / "model.keras", parts, index, folds, [], *outputs, **settings)
     return kept(Predictions.read(folder / "predictions.npy"))
 
 
@@ -215,9 +218,10 @@ def test_what_teachers_say_of_a_photo_is_its_label(folder: Path, monkeypatch: py
     part, index, folds, *teachers, depth, model, history, events = (folder / name for name in names)
     patients = np.arange(24) // 3
     write_csv(folds, pd.read_csv(folds).assign(group=patients))
-    options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "options": {}, "resume": folder}
+    options = {"fold": 1, "seed": 0, "sharpness": 2.0, "deterministic": False, "balance": None, "columns": []}
+    options |= {"options": {}, "resume": folder}
     with pytest.raises(InterruptedError):
-        files = [part], index, folds, teachers, depth, model, history, events
+        files = [part], index, folds, teachers, [], depth, model, history, events
         train(*files, task=CLASSIFICATION, network="cnn", **options)
     # Fold 1 left out are 3, 4, 5, 15, 16 and 17 of 24 training photos; 4 validation photos stand behind these.
     labelled = [number for number in range(24) if number // 3 % 4 != 1]
@@ -318,6 +322,8 @@ def test_by_hand_and_deterministically_it_fits_the_same_head(folder: Path) -> No
         "--sharpness",
         "1",
         "--teachers",
+        "--features",
+        "--columns",
         "--events",
         folder / "events.out.tfevents.again",
     ]

@@ -206,7 +206,7 @@ def test_however_many_parts_the_photos_are_cut_into_predictions_and_submission_a
 def test_robustness_is_measured_where_it_is_asked_for(finished: tuple[Path, str]) -> None:
     project, _ = finished
     said = snakemake(project, str(RESULTS / "whole/robustness.csv"), *ARCHIVE)
-    assert "[robustness pets whole] none 0: accuracy " in said
+    assert "[robustness pets whole] none 0: macro f1 " in said
     found = pd.read_csv(project / RESULTS / "whole/robustness.csv").set_index(["corruption", "level"])
     board = pd.read_csv(project / RESULTS / "leaderboard.csv").set_index("experiment")
     assert found.accuracy["none", 0] == pytest.approx(board.validation_accuracy["whole"])
@@ -423,6 +423,7 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
             "index.csv",
             "quarantine.csv",
             "depth.json",
+            "features.npy",
         }
         assert not (project / "results/misfit").exists()
 

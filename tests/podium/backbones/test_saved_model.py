@@ -82,7 +82,7 @@ def test_a_model_on_it_keeps_the_weights_that_it_was_saved_with(tmp_path: Path) 
     _, folder = exported(tmp_path)
     model = for_any_size(built(folder, sides=[SIDE]), SIDE, "crop")
     model.set_weights([each + 1 for each in model.get_weights()])
-    save(model, TASK, ["cat"], tmp_path / "model.keras")
+    save(model, TASK, ["cat"], [], tmp_path / "model.keras")
     np.testing.assert_allclose(load(tmp_path / "model.keras", folder)(PHOTOS), model(PHOTOS), rtol=1e-5)
     # The graph may have moved: what is named counts, not what the file says.
     (tmp_path / "hub").rename(tmp_path / "moved")
@@ -167,7 +167,7 @@ def hostile(tmp_path: Path) -> Path:
     joined = keras.layers.Concatenate()([frozen.output, keras.layers.GlobalAveragePooling2D()(spatial)])
     head = keras.layers.Dense(2, activation="softmax", name="head")(joined)
     model = for_any_size(keras.Model(frozen.input, head), SIDE, "crop")
-    save(model, TASK, ["cat", "cup"], tmp_path / "model.keras", size=SIDE, fit="crop", range=None)
+    save(model, TASK, ["cat", "cup"], [], tmp_path / "model.keras", size=SIDE, fit="crop", range=None)
     pixels.write(tmp_path / "test-0.npy", PHOTOS.shape, PHOTOS)
     Image.fromarray(PHOTOS[0]).save(tmp_path / "photo.png")
     index = pd.DataFrame({"id": list("abcd"), "label": ["cat", "cup", "", ""], "split": ["train"] * 2 + ["test"] * 2})
@@ -187,7 +187,7 @@ def predicted(folder: Path, saved_model: str | None, network: str = "finetune") 
         "views": ["plain"],
         "saved_model": saved_model,
     }
-    predict(folder / "model.keras", [folder / "test-0.npy"], *files, **settings)
+    predict(folder / "model.keras", [folder / "test-0.npy"], *files[:2], [], *files[2:], **settings)
     return Predictions.read(files[2])[:]
 
 

@@ -11,8 +11,10 @@ from conftest import ROOT, SUBJECTS, TASK, UNVARIED, dataset, joined, photo
 from podium import backbones
 from podium.models.writing import save
 from podium.networks import finetune
+from podium.networks.data import Dataset
 from podium.photos import images, pixels
 from podium.step import BadInput
+from podium.tasks import task
 
 SIZE, COUNT, CLASSES = 48, 16, 4
 ROWS, TARGETS = np.arange(COUNT), np.eye(CLASSES, dtype=np.float32)[np.arange(COUNT) % CLASSES]
@@ -106,7 +108,7 @@ def test_any_backbone_is_trained_and_what_is_left_of_its_batch_norm_stays(
     for number, (name, weights) in enumerate(before.items()):
         same = [np.array_equal(a, b) for a, b in zip(weights, after[name], strict=True)]
         assert all(same) == (number < 1 or name in norms), name
-    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    save(model, TASK, list("abcd"), [], tmp_path / "model.keras")
     found = joined(finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"]))
     np.testing.assert_allclose(found.sum(1), 1, atol=1e-4)
 
@@ -119,7 +121,7 @@ def test_a_saved_model_is_trained_and_read_again(part: Path, tmp_path: Path) -> 
     model, _ = finetune.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path / "resume", **options)
     before = backbones.build("saved_model", str(tmp_path / "hub"), policy="float32").get_weights()
     assert not any(np.array_equal(a, b) for a, b in zip(before, model.get_weights()[:2], strict=True))
-    save(model, TASK, list("abcd"), tmp_path / "model.keras")
+    save(model, TASK, list("abcd"), [], tmp_path / "model.keras")
     stored = pixels.Pixels([part])[ROWS]
     found = joined(finetune.predict(tmp_path / "model.keras", [part], ROWS, ["plain"], str(tmp_path / "hub")))
     np.testing.assert_allclose(found, model(stored), atol=1e-4)
@@ -172,3 +174,15 @@ def test_what_leaves_only_the_head_to_train_is_refused_in_one_line(
     assert str(refused.value).startswith(f"finetune.frozen: {message}")
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "resume").exists()
+
+
+def test_numbers_are_what_the_trained_network_says_times_their_deviation(part: Path) -> None:
+    numbers, labels = task({"regression": {"range": None, "columns": ["price", "weight"]}}), ["price", "weight"]
+    truth = np.random.default_rng(0).normal(size=(COUNT, 2)) * [10, 0.01] + [1000, -3]
+    data = Dataset(numbers, labels, [part], ROWS, truth, ROWS, np.zeros((0, 2), np.float32))
+    inputs = keras.Input((None, None, 3))
+    plain = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(inputs)))
+    trained = finetune._network(keras.models.clone_model(plain), 2, 0.0, 0.0)
+    photos = pixels.Pixels([part])[ROWS].astype(np.float32)
+    found = finetune._finished(trained, plain, data)(photos).numpy()
+    np.testing.assert_allclose(found, trained(photos).numpy() * truth.std(0) + truth.mean(0), rtol=1e-4)

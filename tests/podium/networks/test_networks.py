@@ -72,7 +72,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
         model, history = network.fit(
             dataset([part], ROWS, TARGETS, ROWS), seed=1, resume=path.with_suffix(""), **options
         )
-        save(model, TASK, list(SUBJECTS), path)
+        save(model, TASK, list(SUBJECTS), [], path)
         assert len(history) >= 1
     found = joined(network.predict(paths[0], [part], ROWS, ["plain"]))
     np.testing.assert_array_equal(found, joined(network.predict(paths[1], [part], ROWS, ["plain"])))
@@ -91,7 +91,7 @@ def test_a_saved_model_keeps_its_promises(network, options, parts: dict[str, Pat
     calibrated(paths[0], tmp_path / "calibrated.keras", 1.7, views=["plain"])
     command = [sys.executable, "-c", RELOAD, tmp_path / "calibrated.keras", tmp_path / "in.npy", tmp_path / "out.npy"]
     subprocess.run(command, check=True, cwd=ROOT.parent)
-    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), TASK.scaled(model(stored).numpy(), 1.7), atol=1e-5)
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), TASK.link.tempered(model(stored).numpy(), 1.7), atol=1e-5)
     assert np.abs(np.load(tmp_path / "out.npy") - model(stored).numpy()).max() > 1e-3
 
     metadata = [json.loads(zipfile.ZipFile(path).read("metadata.json")) for path in (paths[0], command[3])]
@@ -105,7 +105,7 @@ def test_a_model_on_bfloat16_embeddings_agrees_with_its_predictions(parts: dict[
     part, options = tmp_path / "embeddings.npy", HEAD | {"precision": "bfloat16"}
     embed(parts["cnn"], parts["cnn"].with_name("index.csv"), part, precision="bfloat16", **EMBED)
     model, _ = head.fit(dataset([part], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
-    save(model, TASK, list(SUBJECTS), tmp_path / "model.keras")
+    save(model, TASK, list(SUBJECTS), [], tmp_path / "model.keras")
     found = joined(head.predict(tmp_path / "model.keras", [part], ROWS, ["plain"]))
     # As a graph, in which TensorFlow rounds as `embed` does; called eagerly it rounds after each operation.
     stored = pixels.Pixels([parts["cnn"]])[ROWS]
@@ -140,7 +140,7 @@ rows, one_hot = numpy.arange(32), numpy.eye(4, dtype=numpy.float32)
 for name, options in OPTIONS.items():
     fit = {"cnn": cnn, "finetune": finetune, "mlp": mlp}[name].fit
     model, _ = fit(dataset([part], rows, one_hot[rows % 4], rows), seed=seed, resume=folder / name, **options)
-    save(model, TASK, list("abcd"), folder / f"{name}.keras")
+    save(model, TASK, list("abcd"), [], folder / f"{name}.keras")
 """
 
 
@@ -167,7 +167,7 @@ def test_what_is_fitted_from_scratch_learns_and_its_views_are_averaged(
     options = options | {"epochs": 30}
     model, history = network.fit(dataset([parts["cnn"]], ROWS, TARGETS, ROWS), seed=0, resume=tmp_path, **options)
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 2
-    save(model, TASK, list(SUBJECTS), tmp_path / "model.keras")
+    save(model, TASK, list(SUBJECTS), [], tmp_path / "model.keras")
     found = {
         view: joined(network.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, [view])) for view in views.FIXED
     }
@@ -188,9 +188,43 @@ def test_several_labels_are_learned_by_a_network_on_pixels(parts: dict[str, Path
     data = Dataset(several, ["a", "b", "c"], [parts["cnn"]], ROWS, truth, ROWS, none)
     model, history = cnn.fit(data, seed=0, resume=tmp_path, **(CNN | {"epochs": 12}))
     assert list(history) == ["epoch", "loss", "samples_f1"]
-    save(model, several, data.labels, tmp_path / "model.keras")
+    save(model, several, data.labels, [], tmp_path / "model.keras")
     found = joined(cnn.predict(tmp_path / "model.keras", [parts["cnn"]], ROWS, ["plain"]))
     figures = several.figures(several.evidence(truth, found, {}))
     assert figures["macro_auc"] > 0.95
     assert figures["samples_f1"] > 0.9
     assert history.samples_f1.iloc[-1] > 0.8 > history.samples_f1.iloc[0] - 0.2
+
+
+PRICES = task({"regression": {"range": None, "columns": ["price", "weight"]}})
+GRADES = {fit: task({"ordinal": {"fit": fit}}) for fit in ("cumulative", "regression")}
+# Numbers far from zero and of different sizes, by the photos' subjects, and places of grades; each with its labels.
+TOLD = {
+    "numbers": (PRICES, ["price", "weight"], np.stack([1000 + 10.0 * (ROWS % 4), -0.02 * (ROWS % 4)], axis=1)),
+    "grades": (GRADES["cumulative"], list("0123"), ROWS % 4),
+    "grades as numbers": (GRADES["regression"], list("0123"), ROWS % 4),
+}
+QUICK = [(mlp, MLP, "numbers"), (head, HEAD, "numbers"), (head, HEAD, "grades")]
+MORE = [(mlp, MLP, "grades"), (mlp, MLP, "grades as numbers"), (head, HEAD, "grades as numbers")]
+MORE += [(network, options, told) for network, options in ((cnn, CNN), (finetune, FINETUNE)) for told in TOLD]
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "told"), [*QUICK, *(pytest.param(*each, marks=pytest.mark.slow) for each in MORE)]
+)
+def test_numbers_and_grades_come_out_of_a_saved_model_in_their_own_units(
+    network: ModuleType, options: dict[str, object], told: str, parts: dict[str, Path], tmp_path: Path
+) -> None:
+    """What was fitted on a scale of its own; the mean of what is said is that of the truth, and it is learned."""
+    asked, labels, truth = TOLD[told]
+    part, outputs = parts[network.__name__.rpartition(".")[2]], asked.outputs(labels)
+    data = Dataset(asked, labels, [part], ROWS, truth, ROWS, np.zeros((0, outputs), np.float32))
+    options = options | ({"epochs": 12, "augment": UNVARIED} if "epochs" in options else {})
+    model, _ = network.fit(data, seed=1, resume=tmp_path / "resume", **options)
+    save(model, asked, labels, [], tmp_path / "model.keras")
+    found = joined(network.predict(tmp_path / "model.keras", [part], ROWS, ["plain"]))
+    np.testing.assert_allclose(model(pixels.Pixels([parts["cnn"]])[ROWS]).numpy(), found, rtol=1e-4, atol=1e-3)
+    wanted = asked.targets(truth, outputs)
+    spread = wanted.std(0)
+    assert (np.abs(found.mean(0) - wanted.mean(0)) < spread).all()
+    assert (np.abs(found - wanted).mean(0) < 0.95 * np.abs(wanted - wanted.mean(0)).mean(0)).all()

@@ -1,6 +1,5 @@
 """What the config means: which setting wins, and what is refused before any work."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import pytest
 import yaml
 from conftest import PLANNED, TABLES, job, pets, plan
 
-from podium.plan.fingerprint import fingerprint
 from podium.plan.plan import Plan
 from podium.plan.settings import ConfigError
 
@@ -167,7 +165,7 @@ COMPETITIONS = {
     ),
     "two layouts": (
         {"folders": {"path": "", "holdout": 0.2, "seed": 0}},
-        "give either tables or folders or idx or cifar or tfrecord",
+        "give either tables or folders or names or idx or cifar or tfrecord",
     ),
     "no such archive": ({"archive": "nowhere.zip"}, "archive: no file or folder at nowhere.zip"),
     "no archive": ({}, "pets.yaml: archive: bring it with --config competition=pets archive=PATH_OR_URL"),
@@ -220,6 +218,15 @@ def test_a_template_that_names_no_column_is_refused(project: Path) -> None:
         plan()
 
 
+def test_groups_that_are_given_twice_are_refused(project: Path) -> None:
+    groups = {"path": "groups.csv", "id": "file", "group": "place"}
+    pets(project, tables={**TABLES, "groups": groups, "train": {**TABLES["train"], "group": "place"}})
+    with pytest.raises(
+        ConfigError, match=r"pets\.yaml: tables\.train\.group: leave it out; the table `groups` says it"
+    ):
+        plan()
+
+
 def test_a_sample_counts_in_every_layout(project: Path) -> None:
     facts = {"archive": "pets.zip", **FOLDERS, "submission": {"sample": "sample.tsv", "ids": "test"}}
     (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(facts))
@@ -252,6 +259,18 @@ WRONG_LAYOUTS = {
     "a held-out part without a seed": (
         {"tfrecord": {**LABELLED, "holdout": 0.2}},
         "tfrecord: 'seed' is a dependency of 'holdout'",
+    ),
+    "names without a label": (
+        {"names": {"train": "train/{id}", "test": "test/{id}"}},
+        "names.train: 'train/{id}' does not match '{label}'",
+    ),
+    "names of one test photo": (
+        {"names": {"train": "train/{label}/{id}", "test": "test/1.jpg"}},
+        "names.test: 'test/1.jpg' does not match '{.+}'",
+    ),
+    "names with a test and a held-out part": (
+        {"names": {"train": "{label}/{id}", "test": "test/{id}", "holdout": 0.2, "seed": 0}},
+        "names: give either test or holdout",
     ),
     "a side of no pixels": (
         {"tfrecord": {**LABELLED, "test": "*", "shape": [0, 28]}},
@@ -356,36 +375,3 @@ def test_a_zip_s_file_takes_day_and_attempt_only(project: Path) -> None:
             ConfigError, match=r"pets\.yaml: submission\.zip is missing: this competition does not use (t|a)"
         ):
             plan(**some)
-
-
-@pytest.mark.parametrize(
-    ("facts", "message"),
-    [
-        (
-            {"metric": "samples_f1"},
-            "metric: the task classification has no 'samples_f1' (there are: accuracy,",
-        ),
-        ({"task": "multilabel", "metric": "accuracy"}, "metric: the task multilabel has no 'accuracy'"),
-        ({"multilabel": {"separator": ";"}}, "multilabel: has no effect without `task: multilabel`"),
-        ({"submission": {"separator": ";"}}, "submission.separator: has no effect without `form: top`"),
-        (
-            {"task": "multilabel", "submission": {"form": "probabilities", "separator": ";"}},
-            "submission.separator: has no effect without `form: labels or top`",
-        ),
-    ],
-)
-def test_what_does_not_fit_the_task_is_refused(project: Path, facts: dict[str, Any], message: str) -> None:
-    pets(project, archive="pets.zip", **facts)
-    with pytest.raises(ConfigError, match=re.escape(f"podium: config/competitions/pets.yaml: {message}")):
-        plan()
-
-
-def test_a_task_has_its_settings_its_first_metric_and_its_code(project: Path) -> None:
-    assert plan().settings("split", job(folds="5"))["task"] == {"classification": {}}
-    assert plan().config.facts("pets")["metric"] == "accuracy"
-    pets(project, archive="pets.zip", task="multilabel")
-    several = plan()
-    assert several.settings("split", job(folds="5"))["task"] == {"multilabel": {"separator": " "}}
-    assert several.config.facts("pets")["metric"] == "macro_auc"
-    assert several.settings("leaderboard", job())["metric"] == "macro_auc"
-    assert several.code("split", job(folds="5")) == fingerprint("split", ("podium.tasks.multilabel",))

@@ -49,16 +49,22 @@ def test_only_what_is_on_kaggle_can_be_sent(project: Path) -> None:
 
 def test_an_archive_from_the_command_line_leaves_the_digest_of_another_behind(project: Path) -> None:
     pets(project, archive="https://example.org/a.zip", sha256="0" * 64)
-    there = {"archive": "https://example.org/a.zip", "sha256": "0" * 64, "files": None}
+    there = {"archive": "https://example.org/a.zip", "sha256": "0" * 64, "files": None, "unpack": {}}
     assert plan().settings("download", job()) == there
-    here = {"archive": "pets.zip", "sha256": None, "files": None}
+    here = {"archive": "pets.zip", "sha256": None, "files": None, "unpack": {}}
     assert plan(archive="pets.zip").settings("download", job()) == here
+
+
+def test_what_is_unpacked_is_named_after_itself_or_as_the_competition_file_says(project: Path) -> None:
+    for said, wanted in ((["a.zip"], {"a.zip": "a.zip"}), ({"a.zip": "a"}, {"a.zip": "a"})):
+        pets(project, archive="pets.zip", unpack=said)
+        assert plan().settings("download", job())["unpack"] == wanted
 
 
 def test_an_archive_of_several_files_is_given_by_their_names(project: Path) -> None:
     files = {name: {"url": f"https://example.org/{name}", "sha256": "0" * 64} for name in ("a.gz", "b.gz")}
     pets(project, archive=files)
-    assert plan().settings("download", job()) == {"archive": None, "sha256": None, "files": files}
+    assert plan().settings("download", job()) == {"archive": None, "sha256": None, "files": files, "unpack": {}}
     assert plan().archive_file("pets") == []
     assert plan().archive_state("pets") == ""
     assert plan(archive="pets.zip").settings("download", job())["files"] is None

@@ -41,7 +41,8 @@ def test_an_ensemble_has_the_outputs_of_an_experiment_and_the_predictions_of_its
         "results/pets/leaderboard.csv",
     ]
     assert one.members(job(experiment="mix")) == [f"results/pets/{name}/predictions.npy" for name in ("cnn", "linear")]
-    assert one.settings("blend", job(experiment="mix")) == {"task": CLASSIFICATION, "names": ["cnn", "linear"]}
+    judged = {"classification": CLASSIFICATION["classification"] | {"metric": "accuracy"}}
+    assert one.settings("blend", job(experiment="mix")) == {"task": judged, "names": ["cnn", "linear"]}
     assert one.fits(job(experiment="mix")) == []
     assert one.settings("evaluate", job(experiment="mix"))["seeds"] == []
     assert one.one_view(job(experiment="mix")) == []

@@ -141,7 +141,7 @@ def test_a_wrong_setting_is_named_with_its_place(key: str, value: Any, message: 
         ({"sha256": "abc"}, "sha256: 'abc' does not match"),
         ({"folders": {"path": "", "holdout": 0.2, "seed": 0}}, "give either tables or folders"),
         ({"tables": {"train": COMPETITION["tables"]["train"]}}, "tables: test is missing"),
-        ({"task": "regression"}, "task: 'regression' is not one of ['classification', "),
+        ({"task": "detection"}, "task: 'detection' is not one of ['classification', "),
         ({"experiments": {}}, "unknown key 'experiments'"),
         ({"defaults": {"folds": 101}}, "defaults.folds: 101 is greater than the maximum of 100"),
         ({"archive": 3}, "archive: 3 is not of type string or object or null"),

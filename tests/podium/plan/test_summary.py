@@ -51,7 +51,8 @@ def test_with_the_leaderboard_the_best_stands_first_and_lost_photos_are_counted(
         scored(one, name, out_of_fold=0.7)
     Path(board).write_text("experiment,judged_by\nlinear,\nrecord,\ncnn,\n")
     Path("data/pets").mkdir(parents=True)
-    Path(lost).write_text("id,file,label,split,reason\na,a,,test,cut\nb,b,x,train,cut\n")
+    Path(lost).write_text("id,file,label,split,reason\na,a,,test,cut\nb,b,x,train,cut\nc,c1,,test,cut\n")
+    Path("data/pets/index.csv").write_text("id,file,label,split\nc,c2,,test\na,a,x,train\n")
     asked = {*SUBMISSIONS.values(), board}
     *experiments, all_figures, warning = results(one, asked, {*asked, lost}).splitlines()
     assert [line.split("/")[2] for line in experiments] == ["linear", "record", "cnn"]

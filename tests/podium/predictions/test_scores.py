@@ -16,7 +16,6 @@ from sklearn import metrics
 from podium.predictions import scores
 from podium.predictions.scores import score
 from podium.predictions.stored import Predictions
-from podium.tasks import classification
 from podium.tasks.measures import charged
 
 Ints, Floats = NDArray[np.int64], NDArray[np.float32]
@@ -112,17 +111,6 @@ def test_the_interval_of_accuracy_is_that_of_the_binomial() -> None:
     half = 1.96 * np.sqrt(figure["value"] * (1 - figure["value"]) / 2000)
     assert figure["low"] == pytest.approx(figure["value"] - half, abs=0.003)
     assert figure["high"] == pytest.approx(figure["value"] + half, abs=0.003)
-
-
-@hypothesis(max_examples=150, deadline=None)
-@given(
-    rows=st.lists(st.tuples(st.integers(-1, 5), st.integers(0, 5)), min_size=1, max_size=30),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_macro_f1_of_any_resample_is_scikit_learn_s(rows: list[tuple[int, int]], seed: int) -> None:
-    truth, guess = np.array(rows)[np.random.default_rng(seed).integers(0, len(rows), len(rows))].T
-    expected = metrics.f1_score(truth, guess, average="macro", zero_division=0)
-    assert classification._macro_f1(truth, guess) == pytest.approx(expected)
 
 
 def test_the_interval_is_made_of_scikit_learn_s_figures_over_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
