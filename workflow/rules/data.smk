@@ -38,10 +38,11 @@ rule index:
         digests("data/{competition}/source.zip"),
         source=ancient("data/{competition}/source.zip"),
     output:
-        digests("data/{competition}/index.csv", "data/{competition}/quarantine.csv"),
+        digests("data/{competition}/index.csv", "data/{competition}/quarantine.csv", "data/{competition}/features.npy"),
         index="data/{competition}/index.csv",
         quarantine="data/{competition}/quarantine.csv",
         depth="data/{competition}/depth.json",
+        features="data/{competition}/features.npy",
     log:
         "logs/{competition}/index.log",
     conda:

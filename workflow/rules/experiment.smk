@@ -1,21 +1,28 @@
 # One experiment: a model for each fit, and predictions for the photos that its model has not seen. A fit is a seed and
 # the fold that it leaves out, or `all`. An ensemble blends the predictions of experiments and is treated like one.
 #
-#   pixels or embeddings, folds -> train -> predict -> pool --> calibrate -> finish
+#   pixels or embeddings, folds -> train -> predict -> pool --> calibrate -> decide -> finish
 #                                    members' predictions -> blend --^
 #
-# `finish` makes each fit's calibrated model.keras from its fitted.keras.
+# `decide` says how answers are made of predictions; `finish` makes each fit's model.keras from its fitted.keras.
 
 
 rule train:
     """Train one network, on all training photos or without one fold."""
     input:
         ancient(plan.weights),  # `state` is their content
-        digests(lambda w: plan.photos("train", w), "data/{competition}/index.csv", plan.folds, plan.teachers),
+        digests(
+            lambda w: plan.photos("train", w),
+            "data/{competition}/index.csv",
+            plan.folds,
+            plan.teachers,
+            plan.features,
+        ),
         parts=ancient(lambda w: plan.photos("train", w)),
         index=ancient("data/{competition}/index.csv"),
         folds=ancient(plan.folds),
         teachers=ancient(plan.teachers),
+        features=ancient(plan.features),
         depth="data/{competition}/depth.json",
     output:
         digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
@@ -46,6 +53,7 @@ rule predict:
         digests(
             "results/{competition}/{experiment}/{fit}/fitted.keras",
             lambda w: plan.photos("predict", w),
+            plan.features,
             "data/{competition}/index.csv",
             plan.folds,
         ),
@@ -53,6 +61,7 @@ rule predict:
         parts=ancient(lambda w: plan.photos("predict", w)),
         index=ancient("data/{competition}/index.csv"),
         folds=ancient(plan.folds),
+        features=ancient(plan.features),
     output:
         digests(
             "results/{competition}/{experiment}/{fit}/predictions.npy",
@@ -145,7 +154,6 @@ rule calibrate:
     output:
         digests("results/{competition}/{experiment}/predictions.npy"),
         predictions="results/{competition}/{experiment}/predictions.npy",
-        table="results/{competition}/{experiment}/predictions.csv",
         calibration="results/{competition}/{experiment}/calibration.json",
     log:
         "logs/{competition}/{experiment}/calibrate.log",
@@ -161,12 +169,36 @@ rule calibrate:
         "../scripts/calibrate.py"
 
 
+rule decide:
+    """Decide how answers are made of predictions: as the competition's metric rewards."""
+    input:
+        digests("results/{competition}/{experiment}/predictions.npy", "data/{competition}/index.csv"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
+        index=ancient("data/{competition}/index.csv"),
+    output:
+        decision="results/{competition}/{experiment}/decision.json",
+        table="results/{competition}/{experiment}/predictions.csv",
+    log:
+        "logs/{competition}/{experiment}/decide.log",
+    conda:
+        "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("decide"),
+        runtime=plan.minutes("decide"),
+    params:
+        settings=lambda w: plan.settings("decide", w),
+        code=lambda w: plan.code("decide", w),
+    script:
+        "../scripts/decide.py"
+
+
 rule finish:
-    """Add the calibration to one fit's model."""
+    """Add calibration and decision to one fit's model."""
     input:
         digests("results/{competition}/{experiment}/{fit}/fitted.keras"),
         fitted=ancient("results/{competition}/{experiment}/{fit}/fitted.keras"),
         calibration="results/{competition}/{experiment}/calibration.json",
+        decision="results/{competition}/{experiment}/decision.json",
     output:
         digests("results/{competition}/{experiment}/{fit}/model.keras"),
         model="results/{competition}/{experiment}/{fit}/model.keras",

@@ -17,7 +17,7 @@ rule evaluate:
     input:
         digests("results/{competition}/{experiment}/predictions.npy", plan.fits, "data/{competition}/index.csv"),
         predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
-        calibration="results/{competition}/{experiment}/calibration.json",
+        decision="results/{competition}/{experiment}/decision.json",
         fits=ancient(plan.fits),
         index=ancient("data/{competition}/index.csv"),
     output:
@@ -47,7 +47,7 @@ rule submit:
         digests("data/{competition}/asked.json", "results/{competition}/{experiment}/predictions.npy"),
         asked=ancient("data/{competition}/asked.json"),
         predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
-        calibration="results/{competition}/{experiment}/calibration.json",
+        decision="results/{competition}/{experiment}/decision.json",
     output:
         submission="results/{competition}/{experiment}/{submission}",
     log:
@@ -167,6 +167,7 @@ rule robustness:
         index=ancient("data/{competition}/index.csv"),
         folds=ancient(plan.folds),
         calibration="results/{competition}/{experiment}/calibration.json",
+        decision="results/{competition}/{experiment}/decision.json",
     output:
         robustness="results/{competition}/{experiment}/robustness.csv",
     log:
