@@ -27,6 +27,7 @@ METRICS = {
 }
 NO_LABELS = ("denoising-dirty-documents", "tgs-salt-identification-challenge")  # their answers are images and masks
 ERRORS = "first_wrong"  # the grader's name for the share of wrong answers, 1 less the accuracy
+ENDS = ("low", "high", "test_low", "test_high")  # of a figure's intervals
 SIZE = (600, 200)  # photos to train on and to answer
 
 
@@ -42,11 +43,17 @@ class Entered(NamedTuple):
     promised: float
     low: float
     high: float
+    test_low: float  # where so many test photos are to be expected
+    test_high: float
     seconds: float
 
     @property
     def kept(self) -> bool:
         return self.low <= self.decided <= self.high
+
+    @property
+    def expected(self) -> bool:
+        return self.test_low <= self.decided <= self.test_high
 
     @property
     def beats_the_sample(self) -> bool:
@@ -75,7 +82,8 @@ def enter(project: Path, tools: Path, photos: Path, contest: str, size: tuple[in
     sample, plain, decided = [float(_python(tools / "grade.py", contest, file, answers).split()[0]) for file in files]
     grader, better = contests(tools)[contest]
     metric, promise = _promised(results, errors=grader == ERRORS)
-    return Entered(contest, metric, better, sample, plain, decided, *promise, seconds)
+    promised = dict(zip(("promised", *ENDS), promise, strict=True))
+    return Entered(contest, metric, better, sample, plain, decided, **promised, seconds=seconds)
 
 
 def _sample(project: Path, archive: Path) -> Path:
@@ -98,12 +106,13 @@ def _plain(project: Path, results: Path) -> Path:
     return submission
 
 
-def _promised(results: Path, *, errors: bool) -> tuple[str, tuple[float, float, float]]:
-    """The deciding metric, and its value on the photos left out with the lower and the upper end of its interval."""
+def _promised(results: Path, *, errors: bool) -> tuple[str, list[float]]:
+    """The deciding metric; its value on the photos left out, the ends of its interval and of that of the test photos."""
     figures = next(iter(json.loads((results / "scores.json").read_text()).values()))
     metric, figure = next((name, figure) for name, figure in figures.items() if name != "photos")
-    value, low, high = figure["value"], figure["low"], figure["high"]
-    return (f"1 - {metric}", (1 - value, 1 - high, 1 - low)) if errors else (metric, (value, low, high))
+    names = ("value", "high", "low", "test_high", "test_low") if errors else ("value", *ENDS)
+    found = [figure[name] for name in names]
+    return (f"1 - {metric}", [1 - each for each in found]) if errors else (metric, found)
 
 
 def _python(script: Path, *arguments: object) -> str:
@@ -118,16 +127,18 @@ def _python(script: Path, *arguments: object) -> str:
 def table(entered: list[Entered]) -> str:
     """A row for each contest, and how many promises were kept."""
     lines = [
-        "| contest | metric | sample | plain | decided | promised | kept | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| contest | metric | sample | plain | decided | promised | kept | expected | within | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for each in entered:
         metric = f"{each.metric} {'▲' if each.better == 'higher' else '▼'}"
         grades = " | ".join(f"{grade:.3f}" for grade in (each.sample, each.plain, each.decided))
         promise = f"{each.promised:.3f} ({each.low:.3f} to {each.high:.3f}) | {'yes' if each.kept else 'no'}"
+        promise += f" | {each.test_low:.3f} to {each.test_high:.3f} | {'yes' if each.expected else 'no'}"
         lines.append(f"| {each.contest} | {metric} | {grades} | {promise} | {each.seconds:.0f} |")
-    kept = sum(each.kept for each in entered)
-    return "\n".join([*lines, "", f"{kept} of {len(entered)} promises were kept."])
+    kept, within = sum(each.kept for each in entered), sum(each.expected for each in entered)
+    said = f"{kept} of {len(entered)} promises were kept; {within} grades were where they were to be expected."
+    return "\n".join([*lines, "", said])
 
 
 TABLE = """# Contests
@@ -139,7 +150,8 @@ Made by `make bench PART=contests`; [README.md](README.md) explains it.
 Each contest's own metric (▲ higher is better, ▼ lower) of {test} test photos, as its grader computes it: of the sample
 submission, of `quick` with plain answers, and of its submission, whose answers are decided. `promised` is the figure of
 this submission on photos left out of the {train} training photos, with its 95 % interval; a promise is kept if the
-grade lies in the interval. The seconds are those of `begin` and `quick`.
+grade lies in the interval. `expected` is the wider interval for so many test photos. The seconds are those of `begin`
+and `quick`.
 
 {contests}
 

@@ -45,10 +45,26 @@ def test_what_ways_gain_is_compared_draw_by_draw() -> None:
 
 
 def test_a_promise_is_kept_if_the_grade_lies_in_its_interval() -> None:
-    kept = Entered("cats", "accuracy", "higher", 0.1, 0.7, 0.8, promised=0.9, low=0.75, high=0.95, seconds=31.4)
+    kept = Entered(
+        "cats",
+        "accuracy",
+        "higher",
+        0.1,
+        0.7,
+        0.8,
+        promised=0.9,
+        low=0.75,
+        high=0.95,
+        test_low=0.7,
+        test_high=1.0,
+        seconds=31.4,
+    )
     broken = kept._replace(contest="dogs", metric="rmse", better="lower", low=0.85)
     assert kept.beats_the_sample and not broken.beats_the_sample
     rows = table([kept, broken]).splitlines()
-    assert rows[2] == "| cats | accuracy ▲ | 0.100 | 0.700 | 0.800 | 0.900 (0.750 to 0.950) | yes | 31 |"
+    assert (
+        rows[2]
+        == "| cats | accuracy ▲ | 0.100 | 0.700 | 0.800 | 0.900 (0.750 to 0.950) | yes | 0.700 to 1.000 | yes | 31 |"
+    )
     assert rows[3].startswith("| dogs | rmse ▼ |") and "| no |" in rows[3]
-    assert rows[-1] == "1 of 2 promises were kept."
+    assert rows[-1] == "1 of 2 promises were kept; 2 grades were where they were to be expected."
