@@ -107,7 +107,7 @@ def _plain(project: Path, results: Path) -> Path:
 
 
 def _promised(results: Path, *, errors: bool) -> tuple[str, list[float]]:
-    """The deciding metric; its value on the photos left out, the ends of its interval and of that of the test photos."""
+    """The deciding metric; its value on the photos left out, and the ends of its interval and of the test photos'."""
     figures = next(iter(json.loads((results / "scores.json").read_text()).values()))
     metric, figure = next((name, figure) for name, figure in figures.items() if name != "photos")
     names = ("value", "high", "low", "test_high", "test_low") if errors else ("value", *ENDS)
