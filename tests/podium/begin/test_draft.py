@@ -146,6 +146,10 @@ NO_CONTEST: dict[str, tuple[Members, str]] = {
         | PHOTOS,
         "'rle_mask' holds masks or places, which no task here answers",
     ),
+    "a folder of masks": (
+        {**PHOTOS, **{name.replace("train/", "masks/"): data for name, data in PHOTOS.items() if "train/" in name}},
+        "the photos in 'masks' are masks, which no task here answers",
+    ),
     "boxes": (
         {
             "train.csv": rows("file,class_id,x_min", TRAIN, cycled([14, 0], 20), range(20)),

@@ -203,6 +203,11 @@ def _strict(catalogue: Catalogue, made: Draft, listings: list[Listing]) -> None:
 
 
 def _of_paths(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
+    folders = {folder for name in catalogue.photos for folder in posixpath.dirname(name).split("/")}
+    if pixels := sorted(folder for folder in folders if target.MASKS.search(folder)):
+        raise BadInput(
+            f"the photos in '{pixels[0]}' are masks, which no task here answers: labels, grades and numbers do"
+        )
     if found.sample and not found.test:
         first = found.asked[0]
         zeros = next((key for key in catalogue.by_name if key != first and key.lstrip("0") == first), "")
