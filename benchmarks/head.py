@@ -60,7 +60,17 @@ def _fit(folder: Path, options: dict[str, Any]) -> dict[str, float]:
     command: list[Any] = [sys.executable, SCRIPTS / "train.py", "--network", "head", "--seed", "0", "--sharpness", "1"]
     for name in ("index.csv", "folds.csv", "depth.json"):
         command += [f"--{Path(name).stem}", folder / name]
-    command += ["--parts", folder / "train-0.npy", "--teachers", "--no-deterministic", "--task", "{classification: {}}"]
+    command += [
+        "--parts",
+        folder / "train-0.npy",
+        "--teachers",
+        "--features",
+        "--columns",
+        "[]",
+        "--no-deterministic",
+        "--task",
+        "{classification: {}}",
+    ]
     command += ["--model", folder / "model.keras", "--history", folder / "history.csv"]
     command += ["--events", folder / "events.out.tfevents.history", "--options", yaml.safe_dump(options)]
     started, before = time.perf_counter(), os.times()

@@ -36,7 +36,7 @@ LAYOUT = (
     "test: {path: test.csv, image: 'test/{file}', id: file}}}"
 )
 FILES = {"source": "source.zip", "index": "index.csv", "quarantine": "quarantine.csv", "depth": "depth.json"}
-FILES |= {"records": "records", "pixels": "train-0.npy"}
+FILES |= {"features": "features.npy", "records": "records", "pixels": "train-0.npy"}
 
 
 class Cost(NamedTuple):
@@ -84,11 +84,11 @@ def run(step: str, **given: Any) -> Cost:
 
 
 def download(folder: Path) -> Cost:
-    return run("download", source=folder / FILES["source"], archive=folder / "made.zip")
+    return run("download", source=folder / FILES["source"], archive=folder / "made.zip", unpack="{}")
 
 
 def index(folder: Path, shards: int = 1) -> Cost:
-    files = {name: folder / FILES[name] for name in ("source", "index", "quarantine", "depth")}
+    files = {name: folder / FILES[name] for name in ("source", "index", "quarantine", "depth", "features")}
     settings = {"task": "{classification: {}}", "layout": LAYOUT, "strict": True, "shards": shards}
     return run("index", **files, **settings, max_megapixels=179, threads=THREADS)
 
