@@ -33,9 +33,10 @@ def decide(predictions: Path, index: Path, decision: Output, table: Output, *, t
         said["why"] = "answers are the plain ones: no photo judges this experiment"
     else:
         said |= _decided(target, yardstick, found, plain)
-        if said["decision"] != plain:
+        if said["parts"]:
             others = [each for each in yardsticks(target, photos, found) if each.name in JUDGES]
-            said["parts"] = {each.name: _parts(target, each, found, plain) for each in others}
+            others = [each for each in others if each.name != yardstick.name]
+            said["parts"] |= {each.name: _parts(target, each, found, plain) for each in others}
     log.info(said["why"])
     decision.write_text(json.dumps(said, indent=2) + "\n")
     shown = [target.shown(block, said["decision"], labels) for _, block in found.blocks()]
@@ -43,7 +44,7 @@ def decide(predictions: Path, index: Path, decision: Output, table: Output, *, t
 
 
 def _decided(task: tasks.Task, yardstick: Yardstick, found: Predictions, plain: tasks.Decision) -> dict[str, Any]:
-    """The decision, the metric of the plain and of the decided answers, and why one of them is taken."""
+    """The decision and, if it is not the plain one, that of each part; the metric of both, and why one is taken."""
     by, rows = task.decided_by, yardstick.rows
     before = task.figures(gathered(task, yardstick.truth, found, rows, plain))[by]
     parts = _parts(task, yardstick, found, plain)
@@ -54,6 +55,7 @@ def _decided(task: tasks.Task, yardstick: Yardstick, found: Predictions, plain: 
     said = f"{judged}: {by} {before:.4f} with plain answers, {after:.4f} with those that are best for other photos"
     return {
         "decision": how,
+        "parts": {yardstick.name: parts} if how != plain else {},
         "figures": {"plain": before, "decided": after},
         "why": f"{said}: answers are {'decided' if better else 'the plain ones'}",
     }
