@@ -855,3 +855,69 @@ def thumbnails() -> Members:
         **photos(f"train_thumbnails/{each}_thumbnail.png" for each in train),
         **photos(f"test_thumbnails/{each}_thumbnail.png" for each in test),
     }
+
+
+@contest(
+    task="classification",
+    metric="accuracy",
+    tables={
+        "train": image("train.csv", "train/img_{id}.jpg", "id", label="class"),
+        "test": image("sample.csv", "test/img_{id}.jpg", "id"),
+    },
+    submission={"sample": "sample.csv"},
+)
+def numbers_behind_a_word() -> Members:
+    return {
+        "train.csv": rows("id,class", range(30), cycled(["rose", "lily", "iris"], 30)),
+        "sample.csv": rows("id,class", range(30, 40), ["rose"] * 10),
+        **photos(f"train/img_{n}.jpg" for n in range(30)),
+        **photos(f"test/img_{n}.jpg" for n in range(30, 40)),
+    }
+
+
+@contest(
+    task="classification",
+    metric="accuracy",
+    tables={
+        "train": image("train/metadata.json", "train/{image_id}.jpg", "image_id", label="category_id"),
+        "test": image("test/metadata.json", "test/{image_id}.jpg", "image_id"),
+    },
+    submission={"sample": "sample_submission.csv"},
+)
+def objects_that_go_by_image_id() -> Members:
+    def listed(start: int, count: int) -> list[dict[str, object]]:
+        return [{"image_id": f"{n:05}", "file_name": f"{n:05}.jpg", "license": 1} for n in range(start, start + count)]
+
+    labels = cycled(range(0, 40, 5), 40)
+    train = {
+        "annotations": [{"image_id": f"{n:05}", "category_id": label} for n, label in enumerate(labels)],
+        "categories": [{"category_id": n, "scientificName": f"Abies {n}"} for n in range(0, 40, 5)],
+        "images": listed(0, 40),
+    }
+    return {
+        "train/metadata.json": json.dumps(train).encode(),
+        "test/metadata.json": json.dumps({"images": listed(40, 10)}).encode(),
+        "sample_submission.csv": rows("Id,Predicted", [f"{n:05}" for n in range(40, 50)], [0] * 10),
+        **photos(f"train/{n:05}.jpg" for n in range(40)),
+        **photos(f"test/{n:05}.jpg" for n in range(40, 50)),
+    }
+
+
+@contest(
+    task="classification",
+    metric="accuracy",
+    tables={
+        "train": image("train.csv", "train_images/{image_id}", "image_id", label="label"),
+        "test": image("sample_submission.csv", "test_images/{image_id}", "image_id"),
+    },
+    submission={"sample": "sample_submission.csv"},
+)
+def numbers_that_a_map_names() -> Members:
+    train, test = [f"{n}.jpg" for n in range(1000, 1040)], [f"{n}.jpg" for n in range(2000, 2010)]
+    return {
+        "label_num_to_disease_map.json": json.dumps({str(n): f"disease {n}" for n in range(5)}).encode(),
+        "train.csv": rows("image_id,label", train, cycled(range(5), 40)),
+        "sample_submission.csv": rows("image_id,label", test, [4] * 10),
+        **photos(f"train_images/{each}" for each in train),
+        **photos(f"test_images/{each}" for each in test),
+    }

@@ -111,6 +111,10 @@ NO_CONTEST: dict[str, tuple[Members, str]] = {
         {"train.csv": LABELS, **PHOTOS},
         "no list of test photos: train.csv lists those to train on, but no table or sample lists others",
     ),
+    "a table without a header": (
+        {"train.csv": LABELS.partition(b"\n")[2], "sample.csv": SAMPLE, **PHOTOS},
+        "train.csv: has no header: its first line names the photo 'a0.jpg'",
+    ),
     "few photos": (
         {"train.csv": LABELS, "sample.csv": SAMPLE, **photos(f"train/{name}" for name in TRAIN[:8])}
         | photos(f"test/{name}" for name in TEST),
