@@ -96,7 +96,7 @@ def _judged(project: Path, archive: Path, drawn: pd.DataFrame) -> pd.DataFrame:
                 f1_score(truth, table[column], average="macro", sample_weight=weights)
                 for weights in (truth.map(counts), None)
             ]
-    return pd.DataFrame.from_dict(found, orient="index", columns=FIGURES)
+    return pd.DataFrame([*found.values()], pd.MultiIndex.from_tuples(found), FIGURES)
 
 
 def table(reached: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from conftest import PATHS, SUBJECTS, UNVARIED, dataset, photo
+from sklearn.metrics import roc_auc_score
 
+from podium import tasks
 from podium.networks import cnn, finetune, training
 from podium.photos import images, pixels
 
@@ -40,6 +43,7 @@ import json, os, signal, sys
 from pathlib import Path
 import numpy as np
 from conftest import dataset
+from podium import tasks
 from podium.networks import cnn, finetune, training
 
 network, options, part, resume, kill, out = json.loads(sys.argv[1])
@@ -325,9 +329,30 @@ def test_a_fit_stops_early_at_its_best_weights_also_where_it_was_killed(kill: in
             for _ in range(3):  # the last time, nothing is left to do
                 with contextlib.suppress(KeyboardInterrupt):
                     fits[name] = cnn.fit(data, seed=3, resume=tmp_path / name, **options)
-        best = int(fits[name][1].val_loss.argmin())
+        best = int(fits[name][1].val_guide.argmin())
         assert len(states) == len(fits[name][1]) == best + 1 + options["patience"] < options["epochs"]
         for ours, theirs in zip(states[best], fits[name][0].get_weights(), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     pd.testing.assert_frame_equal(fits["whole"][1], fits["killed"][1], check_exact=True)
-    assert list(fits["whole"][1]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"]
+    assert list(fits["whole"][1]) == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_guide"]
+
+
+def test_a_fit_stops_where_the_metric_is_best_and_of_equally_good_epochs_where_the_loss_is(
+    part: Path, tmp_path: Path
+) -> None:
+    """The photos that decide are foretold with each epoch's weights, and judged by scikit-learn."""
+    rows, states = np.arange(COUNT), list[list[np.ndarray]]()
+    data = dataset([part], rows, ONE_HOT[rows % 4], rows // 10)
+    data = replace(data, task=tasks.task({"classification": {"metric": "roc_auc"}}))
+    options = OPTIONS["cnn"] | {"epochs": 6, "patience": 6, "dropout": 0.0}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training._Backup, "on_epoch_end", watched(states, None))
+        model, history = cnn.fit(data, seed=3, resume=tmp_path, **options)
+    held, kept = np.flatnonzero(training._stopping(data.strata(), data.groups, 3)), model.get_weights()
+    for state, guide in zip(states, history.val_guide, strict=True):
+        model.set_weights(state)
+        said = np.asarray(model(np.load(part)[held].astype(np.float32)))
+        assert guide == pytest.approx(-roc_auc_score(ONE_HOT[held % 4], said, average="macro"))
+    best = history.sort_values(["val_guide", "val_loss"]).index[0]
+    for ours, theirs in zip(states[best], kept, strict=True):
+        np.testing.assert_array_equal(ours, theirs)

@@ -87,6 +87,13 @@ class Dataset:
         centre, spread = self.scale
         return (found - centre) / spread if self.task.link.scaled_targets else found
 
+    def guide(self, some: Ints, scaled: Floats) -> float:
+        """What the task's `guide` says of predictions of these photos, none of them taught, as they were fitted."""
+        first = self.count - len(self.taught)
+        centre, spread = self.scale
+        own = np.where(some < first, some, some - len(self.taught))
+        return self.task.guide(self.truth[own], scaled * spread + centre)
+
     def strata(self) -> Ints:
         """What the photos to train on are stratified by, int [n]; -1 for taught ones."""
         return np.concatenate([self.task.strata(self._own_truth), np.full(len(self.taught), -1)])

@@ -22,6 +22,7 @@ from podium.step import log
 
 AHEAD = 2  # batches
 SECONDS_BETWEEN_LINES = 30.0  # within an epoch
+GUIDE = "val_guide"  # the column of what decides when to stop
 SPARED = 10  # where a fit may stop early, one photo in this many decides when
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
 
@@ -50,8 +51,8 @@ class Schedule(NamedTuple):
     """AdamW's settings: `epochs` passes of whole batches, the first one warm-up, then a cosine to zero.
 
     With a `patience` above 0 one photo in ten is not trained on, whole groups, but for the last of a class. The fit
-    stops where the loss on these has not fallen for so many epochs, and ends at the weights of the best one. Source:
-    Prechelt, "Early stopping, but when?", 1998.
+    stops where the task's `guide` has not said that these are predicted better for so many epochs, and ends at the
+    weights of the best one. Source: Prechelt, "Early stopping, but when?", 1998.
     """
 
     epochs: int
@@ -77,8 +78,9 @@ def fit(
     """Fit the network of logits that `build` makes in a dtype policy, on the photos of a data set.
 
     Those of a group below 0 never decide when to stop. Returns it with a row for each epoch, of the loss and of what
-    the task measures, and of both with `val_` before their names: of the photos that decide when to stop, or else of
-    those that are only measured, on which nothing is tuned. Each batch is divided among `gpus` GPUs.
+    the task measures, and of both with `val_` before their names: of the photos that decide when to stop, beside the
+    `val_guide` by which they do, or else of those that are only measured, on which nothing is tuned. Each batch is
+    divided among `gpus` GPUs.
 
     What a step sees depends on the seed, the epoch and its number alone, and the state after each epoch is
     kept in the folder `resume`: a fit that was killed resumes there and ends with the same weights.
@@ -101,15 +103,17 @@ def fit(
     if done < schedule.epochs and not backup.waits_no_longer(done):
         shares = steps, min(schedule.batch, len(some))
         told = _Told(schedule.epochs, *shares, feed.work, data.task.measure, early=bool(held.any()))
+        unvaried = _unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync)
+        guided = [_Guided(data, others, unvaried)] if held.any() else []
         network.fit(
             _batches(feed, some, schedule, steps, done, seed),
-            validation_data=_unvaried(feed, others, schedule.batch, strategy.num_replicas_in_sync),
+            validation_data=unvaried,
             initial_epoch=done,
             epochs=schedule.epochs,
             steps_per_epoch=steps,
             shuffle=False,
             verbose=0,
-            callbacks=[told, keras.callbacks.CSVLogger(resume / "history.csv", append=True), backup],
+            callbacks=[*guided, told, keras.callbacks.CSVLogger(resume / "history.csv", append=True), backup],
         )
     if backup.best:
         log.info("the weights are those of epoch %d", backup.best_epoch)
@@ -120,6 +124,7 @@ def fit(
     measures = ["loss", data.task.measure]
     # Keras writes the validation columns in any case.
     columns = ["epoch", *measures, *(f"val_{name}" for name in measures if len(others))]
+    columns += [GUIDE] if held.any() else []
     return network, history.assign(epoch=history.epoch + 1)[columns]
 
 
@@ -155,6 +160,18 @@ def average(
             batch = change(stored, some) if change else stored
             yield np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0)
             progress.update(len(some))
+
+
+class _Guided(keras.callbacks.Callback):
+    """Adds to each epoch's figures what the task says of the photos that decide when to stop."""
+
+    def __init__(self, data: Dataset, some: Ints, photos: tf.data.Dataset) -> None:
+        super().__init__()
+        self._data, self._some, self._photos = data, some, photos
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002
+        logits = self.model.predict(self._photos, verbose=0)[: len(self._some)]
+        logs[GUIDE] = self._data.guide(self._some, self._data.task.link.predictions(logits))
 
 
 class _Told(keras.callbacks.Callback):
@@ -222,7 +239,7 @@ class _Backup(keras.callbacks.Callback):
         super().__init__()
         self._state, self._partial, self._patience = folder / "state.npz", folder / "partial.npz", patience
         self.best: list[NDArray[Any]] = []
-        self._best_loss, self.best_epoch = np.inf, 0
+        self._least, self.best_epoch = (np.inf, np.inf), 0
 
     def restore(self, network: keras.Model) -> int:
         """The epochs that were completed when the state was kept."""
@@ -233,7 +250,7 @@ class _Backup(keras.callbacks.Callback):
             for number, variable in enumerate(_variables(network)):
                 variable.assign(kept[f"arr_{number}"])
             self.best = [kept[name] for name in kept if name.startswith("best_variable_")]
-            self._best_loss, self.best_epoch = float(kept["best_loss"]), int(kept["best_epoch"])
+            self._least, self.best_epoch = tuple(kept["least"].tolist()), int(kept["best_epoch"])
             return int(kept["epochs"])
 
     def waits_no_longer(self, done: int) -> bool:
@@ -242,11 +259,12 @@ class _Backup(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         values = [keras.ops.convert_to_numpy(variable) for variable in _variables(self.model)]
-        if self._patience and logs and logs["val_loss"] < self._best_loss:
-            self._best_loss, self.best_epoch = logs["val_loss"], epoch + 1
+        # Of epochs between which the guide sees no difference, as where all photos are in order, the loss does.
+        if self._patience and logs and (own := (logs[GUIDE], logs["val_loss"])) < self._least:
+            self._least, self.best_epoch = own, epoch + 1
             self.best = values[: len(self.model.variables)]
         best: dict[str, Any] = {f"best_variable_{number}": value for number, value in enumerate(self.best)}
-        best |= {"best_loss": self._best_loss, "best_epoch": self.best_epoch}
+        best |= {"least": np.array(self._least), "best_epoch": self.best_epoch}
         np.savez(self._partial, *values, epochs=epoch + 1, **best)
         self._partial.replace(self._state)
         self.model.stop_training = self.waits_no_longer(epoch + 1)
