@@ -16,6 +16,7 @@ from conftest import (
     GROCERY,
     LISTING,
     ROOT,
+    SUBJECTS,
     TABLES,
     TASK,
     competition,
@@ -249,7 +250,12 @@ def test_photos_of_many_forms_are_listed_as_a_viewer_would_show_them(tmp_path: P
             "train.csv: no column 'label', which tables.train.label names (there are: f",
         ),
         ("test.csv", "file", "photo", "test.csv: no column 'file', which tables.test.id names (there are: photo)"),
-        ("train.csv", "ch0.jpg,chelsea", "ch0.jpg,", "train.csv: line 2: the label is empty"),
+        (
+            "train.csv",
+            "ch0.jpg,chelsea",
+            "ch0.jpg,",
+            "train.csv: line 2: the label is empty (`strict: false` sets such rows aside)",
+        ),
         ("train.csv", "ch0.jpg,chelsea", ",chelsea", "train.csv: line 2: the id is empty"),
         (
             "train.csv",
@@ -479,6 +485,40 @@ def test_a_control_character_in_a_reason_breaks_no_line(tmp_path: Path, monkeypa
     listed(tmp_path, MEMBERS | {"train/ch0.jpg": b"\n\x1b\t"})
     assert (tmp_path / "quarantine.csv").read_bytes().count(b"\n") == 2
     assert (tmp_path / "quarantine.csv").read_text().endswith("no such chunk: \\n\\x1b\\t\n")
+
+
+def test_without_strict_rows_without_a_label_are_set_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    whole, _ = listed(tmp_path, MEMBERS)
+    members = edited("train.csv", "ch0.jpg,chelsea", "ch0.jpg,") | {
+        "validation.csv": MEMBERS["validation.csv"].replace(b"co100.jpg,coffee", b"co100.jpg, ")
+    }
+    found, quarantine = listed(tmp_path, members, strict=False)
+    assert list(quarantine.file) == ["train/ch0.jpg", "validation/co100.jpg"]
+    assert set(quarantine.reason) == {"the label is empty"}
+    assert list(found.file) == [file for file in whole.file if file not in set(quarantine.file)]
+    assert (
+        "2 rows have no label and are left out: see quarantine.csv; the first is that of train/ch0.jpg" in caplog.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "cells"),
+    [
+        ({"ordinal": {"fit": "cumulative"}}, ["0", "1"]),
+        ({"regression": {"range": None, "columns": ["label"]}}, ["0.0", "1.5"]),
+    ],
+)
+def test_rows_without_a_grade_or_a_number_are_set_aside_too(
+    tmp_path: Path, task: dict[str, Any], cells: list[str]
+) -> None:
+    graded = {name: MEMBERS[name] for name in ("train.csv", "validation.csv")}
+    for place, name in enumerate(SUBJECTS):
+        cell = f",{cells[place % 2]}".encode()
+        graded = {table: rows.replace(f",{name}".encode(), cell) for table, rows in graded.items()}
+    graded["train.csv"] = graded["train.csv"].replace(b"ch0.jpg," + cells[0].encode(), b"ch0.jpg,")
+    found, quarantine = listed(tmp_path, MEMBERS | graded, strict=False, task=task)
+    assert list(quarantine.file) == ["train/ch0.jpg"]
+    assert len(found) == 15
 
 
 def test_without_strict_missing_files_are_set_aside_and_unlisted_ones_left_out(

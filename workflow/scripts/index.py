@@ -58,7 +58,8 @@ def index(
     archive = Archive(source)
     target = tasks.task(task)
     photos, beside = layouts.photos(archive, layout, target, strict=strict), layouts.features(archive, layout)
-    for doubt in target.doubts(photos.label[photos.split == "train"], _column(layout)):
+    told = photos.label[(photos.split == "train") & (photos.label != "")]
+    for doubt in target.doubts(told, _column(layout)):
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
     del archive  # it takes as much memory as the table of its photos
@@ -236,7 +237,11 @@ def _check(task: tasks.Task, readable: pd.DataFrame, unreadable: pd.DataFrame) -
         log.warning("WARNING: no training photo of '%s' can be read: it is lost", label)
     answered_by_others = pd.MultiIndex.from_frame(unreadable[KEYS]).isin(pd.MultiIndex.from_frame(readable[KEYS]))
     lost = (unreadable.split == "test") & ~answered_by_others
-    for (split, asked), own in unreadable.groupby(["split", lost.rename("asked")]):
+    without = unreadable.reason == layouts.UNLABELLED
+    if without.any():
+        said = "WARNING: %d rows have no label and are left out: see quarantine.csv; the first is that of %s"
+        log.warning(said, without.sum(), unreadable.file[without].iloc[0])
+    for (split, asked), own in unreadable[~without].groupby(["split", lost.rename("asked")]):
         fate = "get the training photos' label frequencies in the submission" if asked else "are left out"
         log.warning(
             "WARNING: %d %s photos cannot be read and %s: see quarantine.csv; the first is %s (%s)",

@@ -53,6 +53,18 @@ ODD = {
         {"train.csv": rows("file,kind", TRAIN[:10], KINDS[:10]), "sample.csv": SAMPLE, **PHOTOS},
         {"tables": TABLES, "index": {"strict": False}},
     ),
+    "empty labels of some photos": (
+        {"train.csv": rows("file,kind", TRAIN, ["", *KINDS[1:]]), "sample.csv": SAMPLE, **PHOTOS},
+        {"tables": TABLES, "index": {"strict": False}},
+    ),
+    "empty cells of some numbers": (
+        {
+            "train.csv": rows("file,x,y", TRAIN, ["", *range(1, 20)], cycled([0.5, 1.25, 2.5], 20)),
+            "sample.csv": rows("file,x,y", TEST, [0] * 6, [0] * 6),
+            **PHOTOS,
+        },
+        {"tables": TABLES | {"train": TABLES["train"] | {"label": ["x", "y"]}}, "index": {"strict": False}},
+    ),
     "litter of a Mac": (
         {"train.csv": LABELS, "sample.csv": SAMPLE, **PHOTOS, "__MACOSX/._train.csv": b"\0\5\x16\7"}
         | {f"__MACOSX/train/._{name}": b"\0" for name in TRAIN},

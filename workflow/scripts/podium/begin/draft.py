@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from podium.archives.delimited import Table
 from podium.begin import Doubt, Finding, Settings, description, target
 from podium.begin.catalogue import Catalogue
 from podium.begin.paths import Paths, paths
@@ -101,8 +102,7 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
     goal = target.of_table(train.table, train.template.column, kept, asked, _named(catalogue, found))
     made.findings += goal.findings
     made.doubts += goal.doubts
-    if isinstance(goal.label, str) and made.settings["task"] != "multilabel" and "" in train.table.column(goal.label):
-        made.notes.append(f"{train.table.name}: '{goal.label}' is empty in some rows: `index` will name the first")
+    _unlabelled(made, train.table, goal.label)
     tables: Settings = {"train": _spec(train, goal)}
     if found.validation:
         tables["validation"] = _spec(found.validation, goal)
@@ -116,6 +116,14 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
         _features(made, train, test, [*kept - shared, *_listed(goal.label), *groups])
     _strict(catalogue, made, [each for each in (train, found.validation, test) if each])
     return asked
+
+
+def _unlabelled(made: Draft, table: Table, label: str | list[str]) -> None:
+    """Rows without a label are set aside, where an empty cell does not say that the photo has none of several."""
+    if isinstance(label, list) or made.settings["task"] != "multilabel":
+        cells = zip(*(table.column(name) for name in _listed(label)), strict=True)
+        if lost := sum(not all(map(str.strip, row)) for row in cells):
+            made.add({"index": {"strict": False}}, f"{lost:,} rows of {table.name} have no label: they are left out")
 
 
 def _reason(catalogue: Catalogue, otherwise: str) -> str:

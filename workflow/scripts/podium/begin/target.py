@@ -154,8 +154,10 @@ def _runs(parts: list[list[str]]) -> bool:
 
 
 def _of_columns(train: Table, columns: list[str]) -> Target:
-    """A column for each label, or for each number."""
-    rows = list(zip(*(train.column(name) for name in columns), strict=True))
+    """A column for each label, or for each number, from the rows without an empty cell."""
+    rows = [row for row in zip(*(train.column(name) for name in columns), strict=True) if all(map(str.strip, row))]
+    if not rows:
+        raise BadInput(f"{train.name}: each row has an empty cell in {', '.join(columns)}")
     if {cell for row in rows for cell in row} <= {"0", "1", "0.0", "1.0"}:
         ones = Counter(sum(cell in ("1", "1.0") for cell in row) for row in rows)
         said = f"{len(columns)} columns of the sample are columns of 0 and 1 in {train.name}"

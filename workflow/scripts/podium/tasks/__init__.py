@@ -172,8 +172,8 @@ class Task(ABC):
         return sorted({name for each in set(stored) for name in self.names(each)})
 
     def taught(self, index: pd.DataFrame) -> list[str]:
-        """The labels of the index's training photos, which are what predictions are about."""
-        return self.labels(index.label[index.split == "train"])
+        """The labels of the index's training photos, which are what predictions are about; some may have none."""
+        return self.labels(index.label[(index.split == "train") & (index.label != "")])
 
     def outputs(self, labels: list[str]) -> int:
         """How many outputs a network has that predicts these labels."""

@@ -74,7 +74,7 @@ class Task(tasks.Task):
         return self.title if self.own or tasks.general(self.metric)[0] in ANSWERED else "accuracy"
 
     def read(self, cell: str) -> str:
-        if not cell:
+        if not cell.strip():
             raise ValueError("the label is empty")
         return cell
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # so that the plan, which reads the menu, starts without them
     from podium.archives.opening import Archive
 
 LISTED = ["id", "file", "label", "split", "reason", "group"]
+UNLABELLED = "the label is empty"  # the reason why a row with a photo is set aside
 MARK = "#"  # between a member and a number in it
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from podium import SPLITS
 from podium.archives import templates
 from podium.archives.delimited import Table, archive_table
-from podium.archives.layouts import LISTED, Labels
+from podium.archives.layouts import LISTED, UNLABELLED, Labels
 from podium.archives.opening import Archive
 from podium.photos import images
 from podium.step import BadInput, log
@@ -88,19 +88,23 @@ def _listed(
     """The photos of one table, each row checked, with the `line` that lists each first."""
     ids = table.column(spec["id"], f"tables.{split}.id")
     groups = table.column(spec["group"], f"tables.{split}.group") if "group" in spec else [""] * len(ids)
-    stored = _stored(table, ids, spec.get("label", []), f"tables.{split}.label", labels)
+    stored = _stored(table, ids, spec.get("label", []), f"tables.{split}.label", labels, strict)
     files = templates.files(archive, table, spec["image"], strict)
     rows = _Rows(table, ids, stored, files, [spec["group"]] if "group" in spec else [])
     photos, label = _put_together(rows, labels)
     reasons = _reasons(archive, rows, photos, spec["image"], strict)
+    if "label" in spec:
+        lost = [not label[ids[number]] for number, _ in photos]
+        reasons = [UNLABELLED if none else reason for none, reason in zip(lost, reasons, strict=True)]
     columns: dict[str, list[Any]] = {"id": ids, "group": groups, "line": table.lines}
     own = {name: [cells[number] for number, _ in photos] for name, cells in columns.items()}
     own |= {"file": [file for _, file in photos], "label": [label[key] for key in own["id"]]}
     return pd.DataFrame({**own, "split": split, "reason": reasons})
 
 
-def _stored(table: Table, ids: list[str], named: str | list[str], key: str, labels: Labels) -> list[str]:
-    """Each row's label as the index stores it, from the columns that `key` of the config names; "" of none."""
+def _stored(table: Table, ids: list[str], named: str | list[str], key: str, labels: Labels, strict: bool) -> list[str]:
+    """Each row's label as the index stores it, from the columns that `key` of the config names; "" of none, and
+    without `strict` where the task needs a cell that is empty."""
     names = [named] if isinstance(named, str) else named
     columns = [table.column(name, key) for name in names]
     found = []
@@ -116,7 +120,11 @@ def _stored(table: Table, ids: list[str], named: str | list[str], key: str, labe
             else:
                 found.append(labels.read_columns(dict(zip(names, cells, strict=True))) if names else "")
         except ValueError as error:
-            raise BadInput(f"{where}: {error}") from None
+            empty = not all(map(str.strip, cells))
+            if strict or not empty:
+                hint = " (`strict: false` sets such rows aside)" if empty else ""
+                raise BadInput(f"{where}: {error}{hint}") from None
+            found.append("")
     return found
 
 
@@ -145,8 +153,8 @@ def _put_together(rows: _Rows, labels: Labels) -> tuple[list[tuple[int, str]], d
 
 def _joined(rows: _Rows, first: int, number: int, before: str, labels: Labels) -> str:
     """The label of an id that has another row; raises BadInput if the task does not allow both labels."""
-    if before == rows.labels[number]:
-        return before
+    if before == rows.labels[number] or not rows.labels[number] or not before:
+        return before or rows.labels[number]
     try:
         return labels.joined([before, rows.labels[number]])
     except ValueError:
@@ -222,8 +230,9 @@ def _check_labels(listed: pd.DataFrame) -> None:
 
 def _check_taught(table: str, listed: pd.DataFrame, labels: Labels) -> None:
     """Raises BadInput, naming the row of the validation table, if a label is that of no training photo."""
-    taught = {name for stored in set(listed.label[listed.split == "train"]) for name in labels.names(stored)}
-    own = listed[listed.split == "validation"]
+    labelled = listed[listed.label != ""]
+    taught = {name for stored in set(labelled.label[labelled.split == "train"]) for name in labels.names(stored)}
+    own = labelled[labelled.split == "validation"]
     for line, stored in zip(own.line, own.label, strict=True):
         for name in labels.names(stored):
             if name not in taught:
