@@ -3,6 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+import contests_in_archives  # noqa: F401 (each of these lists its contests)
+import contests_in_paths  # noqa: F401
+import contests_in_tables  # noqa: F401
+import contests_of_numbers  # noqa: F401
 import pytest
 import yaml
 from conftest import job, plan, write_zip

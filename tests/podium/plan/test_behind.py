@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import job, plan
+from conftest import job, pets, plan
 
 from podium.plan.plan import Plan
 from podium.predictions import history
@@ -74,3 +74,13 @@ def test_a_score_fits_as_long_as_the_settings_behind_it_are_the_same(
     assert (plan(change).latest("pets", "cnn") is not None) == fits
     if change is not BESIDE["a backbone that it has not"]:  # which the other member has
         assert (plan(both).latest("pets", "pair") is not None) == fits
+
+
+def test_a_score_by_an_own_metric_fits_as_long_as_its_file_says_the_same(project: Path) -> None:
+    own = project / "config/competitions/mine.py"
+    own.write_text("def score(truth, answers, probabilities):\n    return (truth == answers).mean()\n")
+    pets(project, archive="pets.zip", metric="mine.py")
+    scored(project, "cnn", plan())
+    assert plan().latest("pets", "cnn")
+    own.write_text(own.read_text().replace("==", "!="))
+    assert not plan().latest("pets", "cnn")

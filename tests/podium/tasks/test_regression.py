@@ -147,3 +147,10 @@ def test_a_single_number_may_stand_in_a_column_of_any_name() -> None:
     ):
         with pytest.raises(BadInput, match=f"line 2: {message}"):
             task.check_cells("line 2", {"guess": cell}, FORM, ["price"])
+
+
+def test_a_range_that_rounded_numbers_would_leave_is_refused_before_anything_is_trained() -> None:
+    sample = Sample("sample.csv", ["id", "price"], ["a"], 0, ",", "\n", "utf-8")
+    made(range=[0.25, 9]).check_form(sample, FORM._replace(decimals=2), ["price"])
+    with pytest.raises(BadInput, match=r"regression\.range: 0\.25 has more decimals than `submission\.decimals: 1`"):
+        made(range=[0.25, 9]).check_form(sample, FORM._replace(decimals=1), ["price"])

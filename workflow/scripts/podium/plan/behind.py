@@ -7,6 +7,7 @@ from podium.plan.config import DATA_BLOCKS, Config
 from podium.plan.experiments import Experiment
 from podium.plan.settings import ConfigError, Settings, leaves
 from podium.predictions.history import Scored, plain, read
+from podium.tasks import OWN
 
 IN_THE_INDEX = ("strict", "shards")  # what comes to figures only by which photos the index lists
 
@@ -25,6 +26,7 @@ def behind(experiment: Experiment) -> Settings:
         "train": _trained(experiment),
         **{block: _without(facts[block], IN_THE_INDEX) for block in DATA_BLOCKS},
         "task": config.judged_task(experiment.competition),
+        **({"own_metric": config.content(Path(facts["metric"]))} if facts["metric"].endswith(OWN) else {}),
         **({"features": features} if (features := _features(experiment)) else {}),
         "device": {"precision": config.precision, "deterministic": device["deterministic"]}
         | ({} if experiment.network.claims_gpus == "never" else {"gpus": device["gpus"]}),

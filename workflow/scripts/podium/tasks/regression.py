@@ -131,8 +131,14 @@ class Task(tasks.Task):
     def columns(self, form: str, labels: list[str]) -> list[str] | None:  # noqa: ARG002
         return labels
 
-    def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:  # noqa: ARG002
-        """A column for each number, by its name; a single number may stand in a column of any name."""
+    def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:
+        """A column for each number, by its name; a single number may stand in a column of any name. The ends of the
+        range must have no more decimals than numbers are handed in with."""
+        for end in self._range or []:
+            if form.decimals is not None and round(end, form.decimals) != end:
+                raise BadInput(
+                    f"regression.range: {end:g} has more decimals than `submission.decimals: {form.decimals}`"
+                )
         if len(sample.columns) != len(labels):
             said = f"{len(sample.columns)} columns next to the id, but {len(labels)} numbers are predicted"
             raise BadInput(f"{sample.name}: line 1: {said} ({', '.join(labels)})")
