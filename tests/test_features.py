@@ -11,10 +11,12 @@ from conftest import CLASSIFICATION, LISTING, TABLES, competition, table, write_
 from classify import classify
 from export import export
 from index import index
+from podium.photos import pixels
 from podium.predictions.stored import Predictions
 from podium.step import BadInput
 from podium.tables import read_csv, write_csv
 from predict import predict
+from robustness import robustness
 from train import train
 
 # Far smaller than the numbers of an embedding.
@@ -103,6 +105,22 @@ def test_numbers_that_are_small_and_few_decide_where_photos_tell_nothing(fitted:
     assert found[:].max() < 1  # as sure as of any other
 
 
+def test_they_still_decide_where_photos_are_corrupted(fitted: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
+    folder, photos = fitted
+    shape = ((photos.split == "validation").sum(), OPTIONS["size"], OPTIONS["size"], 3)
+    stored = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    pixels.write(tmp_path / "pixels.npy", stored.shape, stored)
+    (tmp_path / "calibration.json").write_text('{"temperature": 1.0}')
+    (tmp_path / "decision.json").write_text('{"decision": {}}')
+    given = [folder / "index.csv", folder / "folds.csv", [folder / "features.npy"]]
+    given += [tmp_path / name for name in ("calibration.json", "decision.json", "robustness.csv")]
+    settings = {"split": "validation", "left_out": [-1], "views": ["plain"], "corruptions": {"noise": [0.4]}}
+    robustness(
+        [folder / "model.keras"], [tmp_path / "pixels.npy"], *given, task=CLASSIFICATION, saved_model=None, **settings
+    )
+    assert pd.read_csv(tmp_path / "robustness.csv").accuracy.tolist() == [1.0, 1.0]
+
+
 def test_a_model_that_takes_them_computes_the_same_and_photos_alone_are_refused(
     fitted: tuple[Path, pd.DataFrame], tmp_path: Path
 ) -> None:
@@ -112,8 +130,8 @@ def test_a_model_that_takes_them_computes_the_same_and_photos_alone_are_refused(
     model = folder / "model.keras"
     network = keras.models.load_model(model)
     assert [each.name for each in network.inputs] == ["photo", "features"]
-    pixels = np.zeros((2, 40, 40, 3), np.uint8)
-    found = np.asarray(network([pixels, np.array([[*SIZES[name], 1.7e9, 0.1] for name in ("coffee", "temple")])]))
+    grey = np.zeros((2, 40, 40, 3), np.uint8)
+    found = np.asarray(network([grey, np.array([[*SIZES[name], 1.7e9, 0.1] for name in ("coffee", "temple")])]))
     assert found.argmax(1).tolist() == [1, 3]
     message = (
         r"model\.keras: needs 4 features beside each photo \(width, height, date, …\), which photos alone do not have"

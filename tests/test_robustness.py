@@ -59,6 +59,7 @@ def scored(
         [folder / f"{split}-0.npy"],
         folder / index,
         folder / "folds.csv",
+        [],
         folder / "calibration.json",
         folder / "decision.json",
         folder / "robustness.csv",

@@ -161,11 +161,12 @@ rule export:
 rule robustness:
     """Score one experiment on increasingly corrupted photos."""
     input:
-        digests(plan.models, plan.judging, "data/{competition}/index.csv", plan.folds),
+        digests(plan.models, plan.judging, plan.features, "data/{competition}/index.csv", plan.folds),
         models=ancient(plan.models),
         parts=ancient(plan.judging),
         index=ancient("data/{competition}/index.csv"),
         folds=ancient(plan.folds),
+        features=ancient(plan.features),
         calibration="results/{competition}/{experiment}/calibration.json",
         decision="results/{competition}/{experiment}/decision.json",
     output:

@@ -146,19 +146,22 @@ def average(
     rows: Ints,
     views: list[str],
     change: Callable[[NDArray[np.uint8], Ints], NDArray[np.uint8]] | None = None,
+    beside: Floats | None = None,
 ) -> Iterator[Floats]:
-    """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first."""
+    """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first. `beside` are
+    numbers beside all photos, float32 [photos, k], for a network that takes them too."""
 
     @tf.function(reduce_retracing=True)
-    def probabilities(batch: tf.Tensor, boxes: tf.Tensor) -> tf.Tensor:
+    def probabilities(batch: tf.Tensor, boxes: tf.Tensor, *numbers: tf.Tensor) -> tf.Tensor:
         side = tf.shape(batch)[1:3]
-        cut = tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), side)
-        return network(tf.round(cut), training=False)
+        cut = tf.round(tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), side))
+        return network([cut, *numbers] if numbers else cut, training=False)
 
     with Progress(len(rows), "photos") as progress:
         for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, PREDICT_PIXELS // photos.size**2))):
             batch = change(stored, some) if change else stored
-            yield np.mean([probabilities(batch, cuts.boxes(view, some)).numpy() for view in views], axis=0)
+            numbers = [] if beside is None else [beside[some]]
+            yield np.mean([probabilities(batch, cuts.boxes(view, some), *numbers).numpy() for view in views], axis=0)
             progress.update(len(some))
 
 
