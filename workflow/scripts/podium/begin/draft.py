@@ -8,24 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from podium.archives.delimited import Table
-from podium.begin import Doubt, Finding, Settings, description, target
+from podium.begin import Doubt, Finding, Settings, beside, description, target
 from podium.begin.catalogue import Catalogue
+from podium.begin.labels import Asked, fractions, of_two
 from podium.begin.paths import Paths, paths
 from podium.begin.roles import Listing, Roles, numbers, roles
-from podium.begin.target import Asked, Target
+from podium.begin.target import Target
 from podium.plan.settings import merge
 from podium.step import BadInput
 from podium.tasks import TASKS, general
 
-GROUPS = re.compile(
-    r"patient|subject|person|location|site|place|seq_id|sequence|group|driver|burst|camera|series|session|slide|owner",
-    re.IGNORECASE,
-)
-NO_FEATURES = re.compile(
-    r"(^|_)(id|ids|width|height|license|year|frame|num|date|time|fold|index|lat|lon)(_|\d|$)|frame", re.I
-)
 NAMES, MOST_COLUMNS = re.compile(r"(?i)(label|class|categor|name|map)[^/]*$"), 6  # of tables of the classes' names
-FEWEST_GROUPS = 10
 OF_PROBABILITIES = ("log_loss", "roc_auc", "average_precision")
 
 
@@ -97,7 +90,7 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
     asked = Asked.of(found.sample)
     real_test = test.table is not found.sample
     shared = set(test.table.header) if real_test else {found.test_id}
-    groups = _groups(train, asked)
+    groups = beside.groups(train, asked)
     kept = {*shared, train.template.column, *groups} - set(asked.columns)
     goal = target.of_table(train.table, train.template.column, kept, asked, _named(catalogue, found))
     made.findings += goal.findings
@@ -108,12 +101,9 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
         tables["validation"] = _spec(found.validation, goal)
     tables["test"] = {"path": test.table.name, "image": test.template.text, "id": found.test_id}
     made.add({"tables": tables}, _said(train, test, found))
-    if groups:
-        _add_groups(made, train, groups)
-    else:
-        _group_table(found, made, train)
+    made.findings += beside.grouping(train, groups, found.others)
     if real_test and not test.table.name.endswith(".json"):
-        _features(made, train, test, [*kept - shared, *_listed(goal.label), *groups])
+        made.findings += beside.features(train, test, {*kept - shared, *_listed(goal.label), *groups})
     _strict(catalogue, made, [each for each in (train, found.validation, test) if each])
     return asked
 
@@ -151,50 +141,6 @@ def _named(catalogue: Catalogue, found: Roles) -> list[set[str]]:
     """What small tables and JSON files give names to, as to the numbers of classes."""
     small = [table for table in found.others if 2 <= len(table.header) <= MOST_COLUMNS and NAMES.search(table.name)]
     return catalogue.maps + [set(table.column(name)) for table in small for name in table.header]
-
-
-def _groups(train: Listing, asked: Asked) -> list[str]:
-    """The columns whose names say that photos of the same value belong together, and which repeat."""
-    found = []
-    for name in train.table.header:
-        cells = [cell for cell in train.table.column(name) if cell]
-        repeated = FEWEST_GROUPS <= len(set(cells)) < len(cells)
-        if GROUPS.search(name) and name not in asked.columns and name != train.template.column and repeated:
-            found.append(name)
-    return sorted(found, key=lambda name: len(set(train.table.column(name))))
-
-
-def _add_groups(made: Draft, train: Listing, groups: list[str]) -> None:
-    name = groups[0]
-    cells = train.table.column(name)
-    why = f"{name}: {len(set(cells)):,} values in {len(cells):,} rows: photos that belong together (likely)"
-    made.add({"tables": {"train": {"group": name}}}, why)
-
-
-def _group_table(found: Roles, made: Draft, train: Listing) -> None:
-    """A table beside that says whose photo each is."""
-    ids = set(train.table.column(train.template.column))
-    for table in found.others:
-        named = [name for name in table.header if GROUPS.search(name)]
-        keys = [name for name in table.header if len(ids & set(table.column(name))) > len(ids) / 2]
-        if named and keys and named[0] != keys[0] and len(set(table.column(named[0]))) >= FEWEST_GROUPS:
-            groups = {"path": table.name, "id": keys[0], "group": named[0]}
-            made.add({"tables": {"groups": groups}}, f"{table.name} says whose photo each is: {named[0]} (likely)")
-            return
-
-
-def _features(made: Draft, train: Listing, test: Listing, taken: list[str]) -> None:
-    """Columns of numbers that both tables have."""
-    found = []
-    for name in train.table.header:
-        if name in taken or name not in test.table.header or NO_FEATURES.search(name) or name == test.template.column:
-            continue
-        cells = [[cell for cell in each.table.column(name) if cell.strip()] for each in (train, test)]
-        if all(cells) and numbers(cells[0]) and numbers(cells[1]) and len(set(cells[0])) > 1:
-            found.append(name)
-    if found:
-        why = f"{len(found)} columns of numbers in both tables: features beside the photos (likely)"
-        made.add({"tables": {"features": found}}, why)
 
 
 def _strict(catalogue: Catalogue, made: Draft, listings: list[Listing]) -> None:
@@ -242,10 +188,10 @@ def _of_labels(made: Draft, labels: list[str], asked: Asked) -> Finding:
         )
     cells = next(iter(asked.cells.values()), [])
     if len(labels) == 2 and cells and numbers(cells) and not numbers(labels):
-        finding, doubts = target.of_two(labels, asked)
+        finding, doubts = of_two(labels, asked)
         made.doubts += doubts
         return finding
-    if cells and target.fractions(cells):
+    if cells and fractions(cells):
         shown = f"{', '.join(labels[:4])}{', …' * (len(labels) > 4)}"
         raise BadInput(
             f"the sample asks for one number such as {cells[0]}, but the paths say {len(labels)} labels: {shown}"
