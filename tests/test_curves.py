@@ -73,7 +73,7 @@ def written(folder: Path, tables: list[pd.DataFrame]) -> bytes:
 def test_each_of_few_fits_has_its_name_and_its_figures_by_epoch(count: int, held_out: bool) -> None:
     tables = fits(count, held_out)
     figure = drawn(tables)
-    for panel, (measure, label) in enumerate([("loss", "loss (cross-"), ("accuracy", "accuracy (share")]):
+    for panel, (measure, label) in enumerate([("loss", "loss"), ("accuracy", "accuracy (share")]):
         assert_same(lines(figure, panel, "-"), tables, measure)
         assert_same(lines(figure, panel, "--"), tables if held_out else [], f"val_{measure}")
         assert figure.axes[panel].get_ylabel().startswith(label)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 UNTRAINED = "val_"  # what Keras puts before a measure on photos that it does not train on
 SAID = {
     "penalty": "L2 penalty",
-    "loss": "loss (cross-entropy in nats)",
     "accuracy": "accuracy (share of photos)",
     "samples_f1": "F1 (mean of photos)",
     "grade_accuracy": "accuracy (share of photos)",
