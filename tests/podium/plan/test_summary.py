@@ -45,6 +45,17 @@ def test_each_submission_that_was_asked_for_is_named_with_its_score() -> None:
     assert results(one, {"data/pets/index.csv"}, made) == ""
 
 
+def test_where_the_test_photos_have_no_labels_it_is_said_what_to_expect_of_them() -> None:
+    one, asked = plan(), {SUBMISSIONS["cnn"]}
+    scored(one, "cnn", out_of_fold=0.7)
+    path = Path("results/pets/cnn/scored.jsonl")
+    (before,) = history.read(path)
+    figures = {"accuracy": before.figures["out_of_fold"]["accuracy"] | {"test_low": 0.55, "test_high": 0.85}}
+    history.add(path, history.Scored(before.settings, "photos", {"out_of_fold": {"photos": 10, **figures}}))
+    said = "accuracy 0.700 (0.600 to 0.800) out of fold; 0.550 to 0.850 to be expected on the test photos"
+    assert results(one, asked, asked) == f"{SUBMISSIONS['cnn']}   {said}\n"
+
+
 def test_with_the_leaderboard_the_best_stands_first_and_lost_photos_are_counted() -> None:
     one, board, lost = plan(), "results/pets/leaderboard.csv", "data/pets/quarantine.csv"
     for name in SUBMISSIONS:

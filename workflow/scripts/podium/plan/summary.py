@@ -85,6 +85,7 @@ def _result(plan: Plan, competition: str, name: str, files: list[str], made: set
     said = "not scored with these settings"
     if latest:
         figures = [_figure(latest.figures[each], each, metric) for each in (*JUDGES, "test") if each in latest.figures]
+        figures += [] if "test" in latest.figures else _promised(latest.figures, metric)
         known = "; ".join(figures) or "unknown, since no labelled photo was left out of training"
         said = f"{metric.replace('_', ' ')} {known}"
     if teachers := plan.config.teachers(competition, [name]).get(name):
@@ -97,6 +98,14 @@ def _result(plan: Plan, competition: str, name: str, files: list[str], made: set
 def _figure(figures: Settings, yardstick: str, metric: str) -> str:
     value, low, high = (figures[metric][end] for end in ("value", "low", "high"))
     return f"{value:.3f} ({low:.3f} to {high:.3f}) {YARDSTICKS[yardstick]}"
+
+
+def _promised(figures: Settings, metric: str) -> list[str]:
+    """Where the test photos' figure is to be expected, by the yardstick that judges."""
+    for own in (figures[each][metric] for each in JUDGES if each in figures):
+        if "test_low" in own:
+            return [f"{own['test_low']:.3f} to {own['test_high']:.3f} to be expected on the test photos"]
+    return []
 
 
 def _tests(path: str) -> set[str]:
