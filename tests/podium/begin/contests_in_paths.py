@@ -61,3 +61,14 @@ def only_folders_of_classes() -> Members:
     return photos(
         f"flowers/{label}/{label}_{n}_m.jpg" for label in ("daisy", "rose", "tulip", "sunflower") for n in range(10)
     )
+
+
+@contest(
+    task="classification",
+    metric="accuracy",
+    names={"train": "train/{label}/{id}", "validation": "valid/{label}/{id}", "test": "test/{label}/{id}"},
+)
+def sports_in_one_table_of_all_parts() -> Members:
+    parts, labels = ["train"] * 60 + ["valid"] * 9 + ["test"] * 21, cycled(["archery", "axe throwing", "bmx"], 90)
+    paths = [f"{part}/{label}/{n:03}.jpg" for n, (part, label) in enumerate(zip(parts, labels, strict=True))]
+    return {"sports.csv": rows("filepaths,labels,data set", paths, labels, parts), **photos(paths)}

@@ -481,3 +481,31 @@ def numbers_that_a_map_names() -> Members:
         **photos(f"train_images/{each}" for each in train),
         **photos(f"test_images/{each}" for each in test),
     }
+
+
+@contest(
+    task="classification",
+    metric="log_loss",
+    tables={
+        "train": image("train_labels.csv", "train_features/{id}.jpg", "id", label=["bird", "blank", "hog", "leopard"]),
+        "test": image("test_features.csv", "test_features/{id}.jpg", "id"),
+        "groups": {"path": "train_features.csv", "id": "id", "group": "site"},
+    },
+    submission={"form": "probabilities", "sample": "submission_format.csv"},
+)
+def animals_in_labels_and_features_apart() -> Members:
+    train, test = [f"ZJ{n:06}" for n in range(60)], [f"ZJ{n:06}" for n in range(16000, 16020)]
+    ones = [[float(n % 4 == label) for n in range(60)] for label in range(4)]
+
+    def part(name: str, ids: list[str]) -> bytes:
+        paths = [f"{name}/{each}.jpg" for each in ids]
+        return rows("id,filepath,site", ids, paths, [f"S{n % 14:04}" for n in range(len(ids))])
+
+    return {
+        "train_features.csv": part("train_features", train),
+        "train_labels.csv": rows("id,bird,blank,hog,leopard", train, *ones),
+        "test_features.csv": part("test_features", test),
+        "submission_format.csv": rows("id,bird,blank,hog,leopard", test, *[[0.0] * 20] * 4),
+        **photos(f"train_features/{each}.jpg" for each in train),
+        **photos(f"test_features/{each}.jpg" for each in test),
+    }

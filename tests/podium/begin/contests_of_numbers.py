@@ -183,3 +183,31 @@ def folders_of_several_parts() -> Members:
         "sample_submission.csv": rows(f"Image Index,{','.join(names)}", test, *([0.5] * 9 for _ in names)),
         **photos(f"images_{n % 4:03}/images/{each}" for n, each in enumerate([*train, *test])),
     }
+
+
+@contest(
+    task="regression",
+    metric="rmse",
+    tables={
+        "train": image("training_set_labels.csv", "train/{Image ID}.jpg", "Image ID", label="Wind Speed"),
+        "test": image("test_set_features.csv", "test/{Image ID}.jpg", "Image ID"),
+        "groups": {"path": "training_set_features.csv", "id": "Image ID", "group": "Storm ID"},
+    },
+    submission={"sample": "submission_format.csv"},
+)
+def storms_in_a_table_beside_the_labels() -> Members:
+    train, test = [f"abs_{n:03}" for n in range(60)], [f"acd_{n:03}" for n in range(20)]
+    header = "Image ID,Storm ID,Relative Time,Ocean"
+
+    def part(ids: list[str]) -> bytes:
+        count = len(ids)
+        return rows(header, ids, [f"s{n // 4}" for n in range(count)], range(0, 60 * count, 60), cycled([1, 2], count))
+
+    return {
+        "training_set_features.csv": part(train),
+        "training_set_labels.csv": rows("Image ID,Wind Speed", train, [20 + n % 45 for n in range(60)]),
+        "test_set_features.csv": part(test),
+        "submission_format.csv": rows("Image ID,Wind Speed", test, [0] * 20),
+        **photos(f"train/{each}.jpg" for each in train),
+        **photos(f"test/{each}.jpg" for each in test),
+    }

@@ -15,6 +15,7 @@ GROUPS = re.compile(
 NO_FEATURES = re.compile(
     r"(^|_)(id|ids|width|height|license|year|frame|num|date|time|fold|index|lat|lon)(_|\d|$)|frame", re.I
 )
+OWNER = re.compile(r"(?i)(?:[ _-]|\b|(?-i:[a-z](?=I)))id$")  # what a photo is of, if several have the same
 FEWEST_GROUPS = 10
 
 
@@ -30,20 +31,34 @@ def groups(train: Listing, asked: Asked) -> list[str]:
     return sorted(found, key=lambda name: len(set(train.table.column(name))))
 
 
-def grouping(train: Listing, columns: list[str], others: list[Table]) -> list[Finding]:
-    """The first of these columns of groups, else another table that says whose photo each is."""
+def grouping(train: Listing, columns: list[str], label: list[str], others: list[Table]) -> list[Finding]:
+    """The first of these columns of groups, else a column of ids that recur and do not say the `label`, of this table
+    or of another one with the same photos."""
+    columns = columns or _owners(train.table, label, {train.template.column, *label})
     if columns:
         name, cells = columns[0], train.table.column(columns[0])
         why = f"{name}: {len(set(cells)):,} values in {len(cells):,} rows: photos that belong together (likely)"
         return [Finding({"tables": {"train": {"group": name}}}, why)]
     ids = set(train.table.column(train.template.column))
     for table in others:
-        named = [name for name in table.header if GROUPS.search(name)]
         keys = [name for name in table.header if len(ids & set(table.column(name))) > len(ids) / 2]
+        named = [name for name in table.header if GROUPS.search(name)] or _owners(table, [], set(keys))
         if named and keys and named[0] != keys[0] and len(set(table.column(named[0]))) >= FEWEST_GROUPS:
             settings = {"tables": {"groups": {"path": table.name, "id": keys[0], "group": named[0]}}}
             return [Finding(settings, f"{table.name} says whose photo each is: {named[0]} (likely)")]
     return []
+
+
+def _owners(table: Table, label: list[str], taken: Collection[str]) -> list[str]:
+    """The columns of ids that mostly recur, but do not say the label."""
+    labels = list(zip(*(table.column(name) for name in label), strict=True))
+    found = []
+    for name in (each for each in table.header if each not in taken and OWNER.search(each)):
+        cells = table.column(name)
+        says_it = bool(label) and len({*zip(cells, labels, strict=True)}) == len(set(cells))
+        if FEWEST_GROUPS <= len(set(cells)) <= len(cells) / 2 and not says_it:
+            found.append(name)
+    return found
 
 
 def features(train: Listing, test: Listing, taken: Collection[str]) -> list[Finding]:

@@ -65,7 +65,8 @@ def draft(path: Path, metric: str | None = None) -> Draft:
     said = f"{len(catalogue.photos):,} photos ({catalogue.seen(catalogue.photos)}) and {len(catalogue.tables)} tables"
     made.add({"archive": str(path.resolve())}, said)
     made.notes += [f"not used: {said}" for name, said in catalogue.skipped.items() if not name.endswith(".json")]
-    asked = _of_tables(catalogue, found, made) if found.train else _of_paths(catalogue, found, made)
+    by_tables = found.train and (found.test or found.sample or not _said_by_paths(catalogue, found.train.table))
+    asked = _of_tables(catalogue, found, made) if by_tables else _of_paths(catalogue, found, made)
     _submission(found, made, asked)
     listings = [each for each in (found.train, found.validation, found.test) if each]
     _unpack(
@@ -74,6 +75,16 @@ def draft(path: Path, metric: str | None = None) -> Draft:
     made = _decided(catalogue, made, metric)
     _metric(catalogue, made, metric)
     return made
+
+
+def _said_by_paths(catalogue: Catalogue, table: Table) -> bool:
+    """Whether paths say the labels in a column of this table, and which photos are those of the test, which it lists
+    too."""
+    try:
+        named = paths(catalogue, None)
+    except BadInput:
+        return False
+    return "test" in named.patterns and any(set(named.labels) <= set(table.column(name)) for name in table.header)
 
 
 def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
@@ -101,7 +112,7 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
         tables["validation"] = _spec(found.validation, goal)
     tables["test"] = {"path": test.table.name, "image": test.template.text, "id": found.test_id}
     made.add({"tables": tables}, _said(train, test, found))
-    made.findings += beside.grouping(train, groups, found.others)
+    made.findings += beside.grouping(train, groups, _listed(goal.label), found.others)
     if real_test and not test.table.name.endswith(".json"):
         made.findings += beside.features(train, test, {*kept - shared, *_listed(goal.label), *groups})
     _strict(catalogue, made, [each for each in (train, found.validation, test) if each])
