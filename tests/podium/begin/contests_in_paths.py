@@ -1,6 +1,6 @@
 """Contests whose paths say the labels."""
 
-from layouts import Members, contest, photos, rows
+from layouts import Members, contest, cycled, photos, rows
 
 
 @contest(
