@@ -21,6 +21,7 @@ SAID = {
     "grade_accuracy": "accuracy (share of photos)",
     "mean_absolute_error": "mean absolute error (deviations)",
     "inner_loss": "loss on the inner quarter",
+    "guide": "what decides when to stop (the least is best)",
 }
 MARKERS = "os^Dv<"  # so many fits are told apart; of more the mean is drawn
 MARKED, TICKS = 10, 8  # points of a line; the most penalties that are named

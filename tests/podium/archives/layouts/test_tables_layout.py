@@ -53,7 +53,7 @@ def test_one_of_several_columns_is_marked(tmp_path: Path) -> None:
         ("1,1", CLASSIFICATION, "cat, big dog are 1, but each photo has one label"),
         ("0,0.0", CLASSIFICATION, "none of cat, big dog is 1, but each photo has one label"),
         ("0.5,0", CLASSIFICATION, "'0.5' in column 'cat' is neither 0 nor 1"),
-        ("0,", MULTILABEL, "'' in column 'big dog' is neither 0 nor 1"),
+        ("0,", MULTILABEL, "'' in column 'big dog' is neither 0 nor 1 (`strict: false` sets such rows aside)"),
     ],
 )
 def test_columns_that_mark_no_label_are_refused(tmp_path: Path, cells: str, task: dict[str, Any], message: str) -> None:
