@@ -43,6 +43,7 @@ rule index:
         quarantine="data/{competition}/quarantine.csv",
         depth="data/{competition}/depth.json",
         features="data/{competition}/features.npy",
+        targets=directory("data/{competition}/targets"),
     log:
         "logs/{competition}/index.log",
     conda:

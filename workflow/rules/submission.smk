@@ -136,6 +136,30 @@ rule curves:
         "../scripts/curves.py"
 
 
+rule panels:
+    """Draw what an experiment answers for each pixel of some photos, beside the truth."""
+    input:
+        digests("results/{competition}/{experiment}/predictions.npy", plan.judging, "data/{competition}/index.csv"),
+        predictions=ancient("results/{competition}/{experiment}/predictions.npy"),
+        decision="results/{competition}/{experiment}/decision.json",
+        parts=ancient(plan.judging),
+        index=ancient("data/{competition}/index.csv"),
+    output:
+        panels="results/{competition}/{experiment}/panels.png",
+    log:
+        "logs/{competition}/{experiment}/panels.log",
+    conda:
+        "../envs/podium.yaml"
+    resources:
+        mem_mb=plan.memory("panels"),
+        runtime=plan.minutes("panels"),
+    params:
+        settings=lambda w: plan.settings("panels", w),
+        code=lambda w: plan.code("panels", w),
+    script:
+        "../scripts/panels.py"
+
+
 rule export:
     """Convert one fit's model into forms that other programs load: weights, and a SavedModel to serve."""
     input:

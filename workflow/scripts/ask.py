@@ -46,6 +46,7 @@ def ask(
     if separator and form == "top" and len(found.columns) == wanted.labels:
         raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
     _warn_of_unknown(found, wanted, labels)
+    found = found._replace(sizes=_sizes(photos, found.ids)) if target.dense else found
     write_asked(asked, _encodable(found, labels), wanted, labels)
     log.info("%s: %s", found.name, ", ".join(found.header))
 
@@ -66,13 +67,21 @@ def _asked(
     else:
         table = archive_table(archive, tables["test"]["path"])
         called, column = table.name, tables["test"]["id"]
-        label = named if isinstance(named := tables["train"]["label"], str) else "label"
+        label = named if isinstance(named := tables["train"].get("label"), str) else "label"
         lines = zip(table.column(column, "tables.test.id"), table.lines, strict=True)
         test = {key: f"{table.name}: line {line}" for key, line in lines}
         form = table.delimiter, table.newline, table.encoding
     if sample:
         return read_sample(archive_table(archive, sample), column, test, called, ids)
     return Sample(called, [column, *(columns or [label])], list(test), 0, *form)
+
+
+def _sizes(photos: pd.DataFrame, ids: list[str]) -> tuple[tuple[int, int], ...]:
+    """The width and the height of each photo; of one that cannot be read those of most others."""
+    tests = photos[(photos.split == "test") & (photos.width > 0)].drop_duplicates("id")
+    sides = list(zip(tests.width.astype(int), tests.height.astype(int), strict=True))
+    known, usual = dict(zip(tests.id, sides, strict=True)), max(sides, key=sides.count)
+    return tuple(known.get(key, usual) for key in ids)
 
 
 def _warn_of_unknown(sample: Sample, form: Form, labels: list[str]) -> None:

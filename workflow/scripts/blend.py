@@ -59,7 +59,7 @@ def blend(
             plain,
             ", ".join(f"{name} {weight:.2f}" for name, weight in zip(names, chosen, strict=True)),
         )
-    write(pooled, tables[0].keys, tables[0].outputs, _blended(tables, each))
+    write(pooled, tables[0].keys, tables[0].outputs, _blended(tables, each), tables[0].kind)
     write_csv(weights, pd.DataFrame({"experiment": names, "weight": chosen}))
 
 

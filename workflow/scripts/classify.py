@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from podium import tasks
+from podium.archives.opening import write_zip
 from podium.models.reading import check_photos_suffice, saved_metadata
 from podium.photos import images, pixels
 from podium.step import BadInput, log, without_chatter
@@ -55,6 +56,8 @@ class Photos:
 def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None = None) -> None:
     """Classify photos, or all photos below folders: a CSV of `file`, `class` and the probability of each class.
 
+    Where each pixel is answered, `out` is a zip with a mask for each photo instead.
+
     `model` is a fit's `model.keras`, or the folder of an experiment or an ensemble in `results/`. For a folder, all
     fits that its submission is made of are averaged, with its views and its calibration; photos of the competition get
     the same probabilities as in its `predictions.csv`. `saved_model` is the folder or handle of the SavedModel that the
@@ -72,11 +75,27 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
         if not found.files:
             raise BadInput(f"{', '.join(map(str, photos))}: no photo that can be read")
         said = (_experiment if model.is_dir() else _model)(model, found, saved_model)
+    if said.task.dense:
+        _write_files(said, found.files, out)
+        return
     rows = _rows(said).set_axis([str(file) for file in found.files])
     table = rows.reindex([str(file) for file in listed])
     table.insert(0, "file", table.index, allow_duplicates=True)
     partial = out.with_name(f".partial-{out.name}")
     write_csv(partial, table)
+    partial.replace(out)
+
+
+def _write_files(said: Answered, files: list[Path], out: Path) -> None:
+    """Writes a zip of a mask for each photo, at its size; raises BadInput if the name is that of another file."""
+    if out.suffix != ".zip":
+        raise BadInput(f"{out}: a mask for each photo is written into a zip: name it so")
+    sizes = [images.examine(file.read_bytes()) for file in files]
+    found = (
+        (f"{file.stem}.png", said.task.file(each, said.decision, size.width, size.height))
+        for file, each, size in zip(files, said.predictions, sizes, strict=True)
+    )
+    write_zip(partial := out.with_name(f".partial-{out.name}"), found)
     partial.replace(out)
 
 
@@ -152,7 +171,8 @@ def _mean(
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
     rows = np.arange(len(stored))
-    each = [np.concatenate([*training.average(network, stored, rows, [view])]) for view in views]
+    side = task.side if task.dense else None
+    each = [np.concatenate([*training.average(network, stored, rows, [view], side=side)]) for view in views]
     return np.mean([task.link.tempered(own, 1 / temperature) for own in each], axis=0)
 
 

@@ -22,6 +22,7 @@ from podium.progress import in_threads
 from podium.step import BadInput, Output, escaped, log, run
 from podium.tables import INDEX_COLUMNS, KEYS, QUARANTINE_COLUMNS, answered, write_csv
 
+NAMED_BY = 32  # digits of its digest, which are a label's file's name
 UNSEEN = images.Seen(0, 0, "", "", None)
 
 
@@ -31,6 +32,7 @@ def index(
     quarantine: Output,
     depth: Output,
     features: Output,
+    targets: Output,
     *,
     task: dict[str, Any],
     layout: dict[str, Any],
@@ -53,7 +55,7 @@ def index(
     100 - `percentile` and `percentile` of the training photos' values.
 
     `features` is an array of the numbers that the archive gives beside the photos, float32 [photos, features], in the
-    order of the index.
+    order of the index. `targets` is a folder with a file for each label of a dense task, which the index then names.
     """
     archive = Archive(source)
     target = tasks.task(task)
@@ -62,6 +64,9 @@ def index(
     for doubt in target.doubts(told, _column(layout)):
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
+    targets.mkdir()
+    if target.dense:
+        photos = _drawn(target, photos, archive.read, targets)
     del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group, _shared(readable)))
@@ -75,6 +80,24 @@ def index(
     with features.open("wb") as file:
         np.save(file, _beside(readable, beside))
     depth.write_text(json.dumps({"range": _range(readable, range, percentile)}))
+
+
+def _drawn(task: tasks.Task, photos: pd.DataFrame, read: Callable[[str], bytes], folder: Path) -> pd.DataFrame:
+    """Keeps the label of each photo that can be read as a file, and names it; raises BadInput, naming the photo."""
+    names = []
+    for file, label, reason, width, height in photos[["file", "label", "reason", "width", "height"]].itertuples(
+        index=False
+    ):
+        if not label or reason:
+            names.append("")
+            continue
+        try:
+            data = task.drawn(label, read, width, height)
+        except ValueError as error:
+            raise BadInput(f"{file}: {error}") from None
+        names.append(f"{hashlib.sha256(data).hexdigest()[:NAMED_BY]}.png")
+        (folder / names[-1]).write_bytes(data)
+    return photos.assign(label=names)
 
 
 def _beside(photos: pd.DataFrame, features: pd.DataFrame | None) -> NDArray[np.float32]:
@@ -92,7 +115,7 @@ def _beside(photos: pd.DataFrame, features: pd.DataFrame | None) -> NDArray[np.f
 def _column(layout: dict[str, Any]) -> str:
     """What to call the labels in a message."""
     ((name, spec),) = layout.items()
-    label = {"tables": lambda: spec["train"]["label"], "tfrecord": lambda: spec["label"]}.get(name, list)()
+    label = {"tables": lambda: spec["train"].get("label"), "tfrecord": lambda: spec["label"]}.get(name, list)()
     return f"'{label}'" if isinstance(label, str) else "the label"
 
 

@@ -29,9 +29,10 @@ def pool(fits: list[Path], index: Path, quarantine: Path, pooled: Output, *, tas
     if len(lost := tests[found.places(tests) < 0]):
         raise BadInput(f"{fits[0]}: no prediction for the test photo {lost.id.iloc[0]}")
     unread = answered(unread[(unread.split == "test") & (found.places(unread) < 0)])
-    prior = _prior(tasks.task(task), photos)[None]
+    prior = _prior(tasks.task(task), photos)[None] if len(unread) else np.zeros((1, found.outputs), np.float32)
     keys = pd.concat([found.keys, unread[["split", "id"]]], ignore_index=True)
-    write(pooled, keys, found.outputs, chain((block for _, block in found.blocks()), repeat(prior, len(unread))))
+    blocks = chain((block for _, block in found.blocks()), repeat(prior, len(unread)))
+    write(pooled, keys, found.outputs, blocks, found.kind)
     if len(unread):
         log.warning(
             "WARNING: %d test photos cannot be read and get the training photos' label frequencies; the first is %s",

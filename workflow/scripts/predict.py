@@ -52,11 +52,11 @@ def predict(
     own = importlib.import_module(f"podium.networks.{network}").predict
     probabilities = partial(own, saved_model=saved_model, **beside)
     keys = photos.iloc[rows][["split", "id"]].reset_index(drop=True)
-    write(predictions, keys, target.outputs(labels), probabilities(model, parts, rows, views))
+    write(predictions, keys, target.outputs(labels), probabilities(model, parts, rows, views), target.stored)
     judging = (keys.split != "test").to_numpy()
-    if judging.any() and len(views) > 1:
+    if target.calibrates and judging.any() and len(views) > 1:
         alone = probabilities(model, parts, rows[judging], ["plain" if "plain" in views else views[0]])
-        write(one_view, keys[judging], target.outputs(labels), alone)
+        write(one_view, keys[judging], target.outputs(labels), alone, target.stored)
     else:
         found = Predictions.read(predictions)
         found.rows(np.flatnonzero(found.keys.split != "test")).write(one_view)

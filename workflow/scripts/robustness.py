@@ -71,11 +71,12 @@ def robustness(
     yardstick = judging[0]
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
     networks, lines = [training.load(model, saved_model) for model in models], []
+    side = target.side if target.dense else None
     beside = np.load(features[0])[here.to_numpy()] if features else None
     for kind, level in levels:
         spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None
         found = [
-            (keys.iloc[own], training.average(network, photos, own, views, spoil, beside))
+            (keys.iloc[own], training.average(network, photos, own, views, spoil, beside, side))
             for network, own in zip(networks, rows, strict=True)
         ]
         evidence = _evidence(target, found, index_, yardstick, temperature, decided)
@@ -102,7 +103,7 @@ def _evidence(
     with TemporaryDirectory() as folder:
         tables = []
         for number, (keys, blocks) in enumerate(found):
-            write(Path(folder, str(number)), keys, task.outputs(task.taught(index)), blocks)
+            write(Path(folder, str(number)), keys, task.outputs(task.taught(index)), blocks, task.stored)
             tables.append(Predictions.read(Path(folder, str(number))))
         predicted = mean(tables, index)
         temperatures = np.full(len(predicted), temperature, np.float32)

@@ -6,6 +6,7 @@ from typing import Any
 import contests_in_archives  # noqa: F401 (each of these lists its contests)
 import contests_in_paths  # noqa: F401
 import contests_in_tables  # noqa: F401
+import contests_of_masks  # noqa: F401
 import contests_of_numbers  # noqa: F401
 import pytest
 import yaml
@@ -158,17 +159,17 @@ NO_CONTEST: dict[str, tuple[Members, str]] = {
         {"train.csv": rows("file,kind", TRAIN, ["oak"] * 20), "sample.csv": SAMPLE, **PHOTOS},
         "train.csv: all rows have the same 'kind': 'oak'",
     ),
-    "masks": (
+    "several masks of a photo": (
         {
-            "train.csv": rows("id,rle_mask", TRAIN, ["1 1 5 3"] * 20),
+            "train.csv": rows("id,rle_mask", [*TRAIN[:10], *TRAIN[:10]], ["1 1 5 3"] * 20),
             "sample.csv": rows("id,rle_mask", TEST, ["1 1"] * 6),
         }
         | PHOTOS,
-        "'rle_mask' holds masks or places, which no task here answers",
+        "train.csv: photos have several rows with masks, which no task here answers",
     ),
     "a folder of masks": (
         {**PHOTOS, **{name.replace("train/", "masks/"): data for name, data in PHOTOS.items() if "train/" in name}},
-        "the photos in 'masks' are masks, which no task here answers",
+        "the images in 'masks' are masks, but no table lists the photos",
     ),
     "boxes": (
         {

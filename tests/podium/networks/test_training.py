@@ -134,10 +134,10 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from podium import device
 from conftest import dataset
-from podium.networks import finetune
+from podium.networks import finetune, freezing
 
 device.strategy = lambda gpus: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-finetune.CLIP = None
+freezing.CLIP = None
 options, part, resume, out = json.loads(sys.argv[1])
 rows, one_hot = np.arange(16), np.eye(4, dtype=np.float32)
 for number in range(2):  # the second one finds nothing left to do

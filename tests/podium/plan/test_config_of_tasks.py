@@ -72,6 +72,22 @@ REFUSED = {
         {"task": "ordinal", "submission": {"decimals": 3}},
         "submission.decimals: has no effect",
     ),
+    "a mask of a part of the photo": (
+        {"task": "segmentation", "preprocess": {"fit": "crop"}},
+        "preprocess.fit: a mask needs the whole photo: `squash`, not `crop`",
+    ),
+    "an own metric of masks": (
+        {"task": "segmentation", "metric": "mine.py"},
+        "metric: the task segmentation is judged by mean_iou,",
+    ),
+    "run lengths of labels": (
+        {"submission": {"form": "runs"}},
+        "submission.form: the task classification has no 'runs'",
+    ),
+    "one class of pixels": (
+        {"task": "segmentation", "segmentation": {"classes": {"salt": 1}}},
+        "segmentation.classes: {'salt': 1} does not have enough properties",
+    ),
     "a label of no class among probabilities": (
         {"classification": {"unknown": "none"}, "submission": {"form": "probabilities"}},
         "classification.unknown: has no effect in `form: probabilities`",
@@ -146,6 +162,46 @@ def test_numbers_are_named_by_their_columns(project: Path) -> None:
 
 
 OWN = "def score(truth, answers, probabilities):\n    return (truth == answers).mean()\n"
+
+
+MASKS = {"task": "segmentation", "preprocess": {"fit": "squash"}, "run": ["unet"]}
+
+
+def test_a_mask_has_its_classes_a_folder_of_files_and_a_zip_of_files_as_submission(project: Path) -> None:
+    pets(project, archive="pets.zip", **MASKS)
+    one = plan()
+    two = {"classes": {"background": 0, "foreground": 1}, "void": [], "answer": None, "runs": "columns", "side": 192}
+    assert one.settings("index", job())["task"] == {"segmentation": two | {"folder": "data/pets/targets"}}
+    assert one.targets[0] == "results/pets/unet/submission.zip"
+    pets(project, archive="pets.zip", **MASKS | {"submission": {"form": "runs"}})
+    assert plan().targets[0] == "results/pets/unet/submission.csv"
+
+
+@pytest.mark.parametrize(
+    ("facts", "experiment", "message"),
+    [
+        (MASKS, "linear", "linear.train.network: head is no network for the task segmentation (there are: unet)"),
+        ({}, "unet", "unet.train.network: unet is no network for the task classification (there are: cnn, finetune,"),
+    ],
+)
+def test_a_network_for_other_answers_is_refused(
+    project: Path, facts: dict[str, Any], experiment: str, message: str
+) -> None:
+    pets(project, archive="pets.zip", **facts)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        plan().config.experiment("pets", experiment)
+
+
+def test_a_side_that_cannot_be_halved_often_enough_is_refused(project: Path) -> None:
+    pets(project, archive="pets.zip", **MASKS)
+    with pytest.raises(ConfigError, match="unet takes sides that are multiples of 32, not 250"):
+        plan(lambda config: config["experiments"]["unet"].update(size=250)).config.experiment("pets", "unet")
+
+
+def test_a_view_that_cuts_pixels_off_is_refused(project: Path) -> None:
+    pets(project, archive="pets.zip", **MASKS)
+    with pytest.raises(ConfigError, match=r"predict\.views: 'zoom' does not show each pixel"):
+        plan(lambda config: config["experiments"]["unet"]["predict"].update(views=["plain", "zoom"]))
 
 
 def test_an_own_metric_is_a_file_beside_the_competition_whose_content_is_part_of_the_code(project: Path) -> None:

@@ -22,7 +22,7 @@ def test_the_competitions_of_the_repository_are_whole(project: Path, name: str) 
     assert facts[layout] == spec
     assert one.settings("pack", job(competition=name, part="train-0"))["layout"] == {layout: spec}
     for rule in ("index", "pack"):
-        modules = ("podium.tasks.classification",) if rule == "index" else ()
+        modules = (f"podium.tasks.{facts.get('task', 'classification')}",) if rule == "index" else ()
         modules += (f"podium.archives.layouts.{layout}",)
         assert one.code(rule, job(competition=name)) == fingerprint(rule, modules)
 

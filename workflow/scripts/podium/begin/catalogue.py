@@ -17,6 +17,7 @@ OTHER_TABLES = (".parquet", ".feather", ".xlsx", ".xls", ".h5", ".hdf5", ".npy",
 LARGEST_TABLE, LARGEST_TEXT = 1 << 30, 1 << 20
 READ = 40  # photos
 TEST = re.compile(r"(?<![A-Za-z])(?i:test)|(?<=[a-z])Test")  # in the names of files and folders of the test
+MASKS = re.compile(r"(?i)(^|[_ -])(masks?|labels?|annotations?|segmentations?|ground_?truth)([_ -]|$)")  # folders
 PREFIX = re.compile(r"[_-][^_-]*$")  # what tells the photos of one id apart, at the end of their names
 
 
@@ -26,7 +27,9 @@ class Catalogue:
     def __init__(self, path: Path) -> None:
         self.contents = Contents(path)
         self.names = self.contents.names()
-        self.photos = [name for name in self.names if _suffix(name) in images.SUFFIXES]
+        photos = [name for name in self.names if _suffix(name) in images.SUFFIXES]
+        self.masks = _masks(photos)
+        self.photos = [name for name in photos if posixpath.dirname(name) not in self.masks]
         # What looks like a table, and why it is not read.
         self.skipped = {
             name: f"{name}: tables are read from {', '.join(TABLES)} only"
@@ -113,6 +116,20 @@ class Catalogue:
         ends = [f"{side[0]} to {side[-1]}" if side[0] < side[-1] else str(side[0]) for side in (widths, heights)]
         said = f"{' x '.join(ends)} pixels, {' and '.join(kinds)}"
         return said + (f"; {len(lost)} of {len(chosen)} cannot be read ({lost[0]})" if lost else "")
+
+
+def _masks(photos: list[str]) -> dict[str, list[str]]:
+    """The images by their folders, of folders that are called so that they hold masks of photos in other folders."""
+    found: dict[str, list[str]] = {}
+    for name in photos:
+        if MASKS.search(posixpath.basename(posixpath.dirname(name))):
+            found.setdefault(posixpath.dirname(name), []).append(name)
+    others = {_stem(name) for name in photos if posixpath.dirname(name) not in found}
+    return {folder: own for folder, own in found.items() if sum(_stem(name) in others for name in own) > len(own) / 2}
+
+
+def _stem(name: str) -> str:
+    return posixpath.splitext(posixpath.basename(name))[0]
 
 
 def _suffix(name: str) -> str:

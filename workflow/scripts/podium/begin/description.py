@@ -5,6 +5,10 @@ import re
 # What descriptions call a metric, and its name in each task; the more special ones first.
 SAID: list[tuple[str, dict[str, str]]] = [
     (r"quadratic(ally)?[- ]weighted\s+(cohen'?s\s+)?kappa|weighted kappa", {"ordinal": "quadratic_kappa"}),
+    (r"precision at different (intersection over union|iou)|iou\) thresholds", {"segmentation": "iou_precision"}),
+    (r"mean intersection over union|mean iou|\bmiou\b", {"segmentation": "mean_iou"}),
+    (r"intersection over union|jaccard|\biou\b", {"segmentation": "iou"}),
+    (r"\bdice\b", {"segmentation": "mean_dice"}),
     (r"map@(\d+)|mean average precision (?:@|at) ?(\d+)", {"classification": "map_at_#", "multilabel": "map_at_#"}),
     (r"average precision", {"classification": "average_precision", "multilabel": "average_precision"}),
     (

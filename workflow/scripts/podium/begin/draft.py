@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from podium.archives.delimited import Table
-from podium.begin import Doubt, Finding, Settings, beside, description, target
+from podium.begin import Doubt, Finding, Settings, beside, description, masks, target
 from podium.begin.catalogue import Catalogue
 from podium.begin.labels import Asked, fractions, of_two
 from podium.begin.paths import Paths, paths
@@ -103,13 +103,15 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
     shared = set(test.table.header) if real_test else {found.test_id}
     groups = beside.groups(train, asked)
     kept = {*shared, train.template.column, *groups} - set(asked.columns)
-    goal = target.of_table(train.table, train.template.column, kept, asked, _named(catalogue, found))
+    goal = masks.target(catalogue, train.table, train.template.column, asked) or target.of_table(
+        train.table, train.template.column, kept, asked, _named(catalogue, found)
+    )
     made.findings += goal.findings
     made.doubts += goal.doubts
     _unlabelled(made, train.table, goal.label)
-    tables: Settings = {"train": _spec(train, goal)}
+    tables: Settings = {"train": _spec(catalogue, train, goal)}
     if found.validation:
-        tables["validation"] = _spec(found.validation, goal)
+        tables["validation"] = _spec(catalogue, found.validation, goal)
     tables["test"] = {"path": test.table.name, "image": test.template.text, "id": found.test_id}
     made.add({"tables": tables}, _said(train, test, found))
     made.findings += beside.grouping(train, groups, _listed(goal.label), found.others)
@@ -121,7 +123,8 @@ def _of_tables(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
 
 def _unlabelled(made: Draft, table: Table, label: str | list[str]) -> None:
     """Rows without a label are set aside, where an empty cell does not say that the photo has none of several."""
-    if isinstance(label, list) or made.settings["task"] != "multilabel":
+    task = made.settings["task"]
+    if not TASKS[task].dense and (isinstance(label, list) or task != "multilabel"):
         cells = zip(*(table.column(name) for name in _listed(label)), strict=True)
         if lost := sum(not all(map(str.strip, row)) for row in cells):
             made.add({"index": {"strict": False}}, f"{lost:,} rows of {table.name} have no label: they are left out")
@@ -133,9 +136,10 @@ def _reason(catalogue: Catalogue, otherwise: str) -> str:
     return next((said for _, said in skipped), otherwise)
 
 
-def _spec(listing: Listing, goal: Target) -> Settings:
+def _spec(catalogue: Catalogue, listing: Listing, goal: Target) -> Settings:
     column = listing.template.column
-    return {"path": listing.table.name, "image": listing.template.text, "id": column, "label": goal.label}
+    said = {"label": goal.label} if goal.label else {"mask": masks.files(catalogue, listing.table, column)}
+    return {"path": listing.table.name, "image": listing.template.text, "id": column, **said}
 
 
 def _said(train: Listing, test: Listing, found: Roles) -> str:
@@ -168,11 +172,8 @@ def _strict(catalogue: Catalogue, made: Draft, listings: list[Listing]) -> None:
 
 
 def _of_paths(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
-    folders = {folder for name in catalogue.photos for folder in posixpath.dirname(name).split("/")}
-    if pixels := sorted(folder for folder in folders if target.MASKS.search(folder)):
-        raise BadInput(
-            f"the photos in '{pixels[0]}' are masks, which no task here answers: labels, grades and numbers do"
-        )
+    if catalogue.masks:
+        raise BadInput(f"the images in '{min(catalogue.masks)}' are masks, but no table lists the photos")
     if found.sample and not found.test:
         first = found.asked[0]
         zeros = next((key for key in catalogue.by_name if key != first and key.lstrip("0") == first), "")
@@ -214,7 +215,9 @@ def _of_labels(made: Draft, labels: list[str], asked: Asked) -> Finding:
 
 def _submission(found: Roles, made: Draft, asked: Asked) -> None:
     if found.sample is None:
-        made.notes.append("no sample submission: it will have the test photos' ids and a column for the label")
+        files = TASKS[made.settings["task"]].files
+        what = "hold a file for each test photo" if files else "have the test photos' ids and a column for the label"
+        made.notes.append(f"no sample submission: it will {what}")
         return
     tests = found.test
     settings: Settings = {"sample": found.sample.name}

@@ -51,7 +51,8 @@ def roles(catalogue: Catalogue) -> Roles:
     ]
     test, test_id = _test(catalogue, listings, sample, asked)
     rest = [each for each in listings if each is not test and not (test and _same(each.table, test.table))]
-    rest = [each for each in rest if len(each.table.header) > 1 and not (test and _is_of(each, test, asked))]
+    least = 1 if catalogue.masks else 2  # columns: masks beside the photos are all that is to be learned
+    rest = [each for each in rest if len(each.table.header) >= least and not (test and _is_of(each, test, asked))]
     train = max(rest, key=_train_rank, default=None)
     validation = next((each for each in rest if each is not train and train and _is_validation(each, train)), None)
     used = [sample, *(each.table for each in (train, validation, test) if each)]

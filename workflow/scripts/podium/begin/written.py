@@ -16,11 +16,14 @@ ORDER = (
     "multilabel",
     "ordinal",
     "regression",
+    "segmentation",
     "metric",
     "tables",
     "names",
     "submission",
     "index",
+    "preprocess",
+    "run",
 )
 WIDTH = 110
 

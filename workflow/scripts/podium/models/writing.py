@@ -69,10 +69,19 @@ def calibrated(fitted: Path, path: Path, temperature: float, **said: Any) -> Non
     All networks end in a `Dense` layer of logits with the task's activation in it or behind it, so its kernel and bias
     are divided, and nothing else changes.
     """
-    import h5py
-
     with zipfile.ZipFile(fitted) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
+    if temperature != 1:
+        _divide(members, temperature)
+    metadata = {**json.loads(members["metadata.json"]), "temperature": temperature, **said}
+    members["metadata.json"] = json.dumps(metadata).encode()
+    write_zip(path, members.items())
+
+
+def _divide(members: dict[str, bytes], temperature: float) -> None:
+    """Divides the logits of a model's members by the temperature."""
+    import h5py
+
     layers = json.loads(members["config.json"])["config"]["layers"][-1]["config"]["layers"]
     logits = next(layer["config"]["name"] for layer in reversed(layers) if layer["class_name"] == "Dense")
 
@@ -84,6 +93,3 @@ def calibrated(fitted: Path, path: Path, temperature: float, **said: Any) -> Non
     with h5py.File(content := io.BytesIO(members["model.weights.h5"]), "r+") as file:
         file.visititems(divide)
     members["model.weights.h5"] = content.getvalue()
-    metadata = {**json.loads(members["metadata.json"]), "temperature": temperature, **said}
-    members["metadata.json"] = json.dumps(metadata).encode()
-    write_zip(path, members.items())

@@ -5,7 +5,7 @@ pixels of any size and gives probabilities, with a table of how the fit went; an
 a saved model's probabilities for the same kind of files that it was trained on.
 
 Beside the networks stands what they share: `training`, `augmentation` and `events` for all that train on pixels,
-`scratch` for those from scratch, `depthwise` for those on a backbone.
+`scratch` for those from scratch, `depthwise` and `freezing` for those on a backbone.
 """
 
 from typing import Literal, NamedTuple
@@ -22,12 +22,14 @@ class Network(NamedTuple):
     reads: Literal["pixels", "embeddings"]
     pretrained: bool
     claims_gpus: Literal["always", "where there are any", "never"]
+    dense: bool = False  # it answers each pixel
 
 
 # By the names of their files, in the order in which messages list them.
 NETWORKS = {
     "head": Network("embeddings", pretrained=True, claims_gpus="never"),
     "finetune": Network("pixels", pretrained=True, claims_gpus="always"),
+    "unet": Network("pixels", pretrained=True, claims_gpus="always", dense=True),
     "cnn": Network("pixels", pretrained=False, claims_gpus="where there are any"),
     "mlp": Network("pixels", pretrained=False, claims_gpus="where there are any"),
 }

@@ -1,5 +1,6 @@
 """Photos varied anew in each epoch, for all networks that train on pixels. Needs TensorFlow."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from podium.photos import views
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
 from podium.step import BadInput
+
+KEPT = 2**28  # bytes of masks that stay in memory
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -96,24 +99,23 @@ class Augmentation:
         self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The batch, float32 [n, side, side, 3] in 0..255, and its targets, of what was drawn."""
-        cut = tf.raw_ops.ImageProjectiveTransformV3(
-            # As floats, since the operation rounds whole numbers down, and takes longer for it.
-            images=tf.cast(tf.ensure_shape(pixels, [None, None, None, 3]), tf.float32),
-            transforms=transforms,
-            output_shape=tf.stack([side, side]),
-            interpolation="BILINEAR",
-            fill_mode="REFLECT",
-            fill_value=0.0,
-        )
-        contrast, colours = tf.split(tf.reshape(gains, [-1, 1, 1, 4]), [1, 3], 3)
-        mean = tf.reduce_mean(cut, [1, 2], keepdims=True)
-        cut = tf.clip_by_value(cut * (contrast * colours) + mean * (colours - contrast * colours), 0, 255)
+        cut = self._lit(_cut(pixels, transforms, side, "BILINEAR", "REFLECT", 0.0), gains)
         targets = tf.ensure_shape(targets, [None, self._data.outputs])
         if self._mixes:
             mixed = share * _inside(region, side)
             cut += (tf.reverse(cut, [0]) - cut) * mixed
             targets += (tf.reverse(targets, [0]) - targets) * tf.reduce_mean(mixed)
-        return tf.ensure_shape(cut, [None, *[self._sizes[0] if len({*self._sizes}) == 1 else None] * 2, 3]), targets
+        return self._shaped(cut), targets
+
+    def _shaped(self, cut: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(cut, [None, *[self._sizes[0] if len({*self._sizes}) == 1 else None] * 2, 3])
+
+    @staticmethod
+    def _lit(cut: tf.Tensor, gains: Any) -> tf.Tensor:
+        """In another light."""
+        contrast, colours = tf.split(tf.reshape(gains, [-1, 1, 1, 4]), [1, 3], 3)
+        mean = tf.reduce_mean(cut, [1, 2], keepdims=True)
+        return tf.clip_by_value(cut * (contrast * colours) + mean * (colours - contrast * colours), 0, 255)
 
     def _spoilt(self, pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
         if not (kinds := self._strengths.corruptions):
@@ -134,6 +136,67 @@ class Augmentation:
         side = np.sqrt(share)
         top, left = random.uniform(0, 1 - side, 2)
         return np.array([top, left, top + side, left + side], np.float32), np.float32(1)
+
+
+class OfPixels(Augmentation):
+    """The same where each pixel has a target: photos and masks go through the same transform.
+
+    Masks, uint8 of the classes' numbers, become one-hot targets of half of the side, with nothing of void and of what
+    lies outside of a photo.
+    """
+
+    def __init__(
+        self, photos: Pixels, data: Dataset, sizes: list[int], epochs: int, strengths: Strengths, classes: int
+    ) -> None:
+        super().__init__(photos, data, sizes, epochs, strengths)
+        self._classes = classes
+        self._masks = lru_cache(KEPT // max(photos.size**2, 1))(self._read)
+
+    def feed(self) -> Feed:
+        types = (tf.uint8, tf.int32, *[tf.float32] * 4, tf.uint8)
+        return Feed(self.draw, types, self.prepare, self._whole, self.work)
+
+    def plain(self, some: Ints) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # type: ignore[override]
+        """The photos numbered `some` as they are stored, and their masks, as large."""
+        return self._photos[self._data.rows[some]], np.stack([self._masks(int(each)) for each in some])
+
+    def _read(self, number: int) -> NDArray[np.uint8]:
+        return self._data.mask(number, self._photos.size)
+
+    def _whole(self, some: Ints) -> tuple[NDArray[np.uint8], Floats]:
+        masks = np.stack([self._data.mask(int(each), self._photos.size // 2) for each in some])
+        return self._photos[self._data.rows[some]], (masks[..., None] == np.arange(self._classes)).astype(np.float32)
+
+    def prepare(
+        self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The batch, float32 [n, side, side, 3] in 0..255, and its targets [n, side / 2, side / 2, classes]."""
+        del region, share  # photos are not mixed
+        cut = self._lit(_cut(pixels, transforms, side, "BILINEAR", "REFLECT", 0.0), gains)
+        masks = _cut(targets[..., None], _halved(transforms), side // 2, "NEAREST", "CONSTANT", -1.0, 1)
+        one_hot = tf.cast(masks == tf.range(self._classes, dtype=tf.float32), tf.float32)
+        return self._shaped(cut), tf.ensure_shape(one_hot, [None, None, None, self._classes])
+
+
+def _halved(transforms: Any) -> tf.Tensor:
+    """The same transforms to half of the side: pixel centres lie between those of two pixels."""
+    a, b, c, d, e, f, *rest = tf.unstack(tf.ensure_shape(transforms, [None, 8]), axis=1)
+    return tf.stack([2 * a, 2 * b, c + (a + b) / 2, 2 * d, 2 * e, f + (d + e) / 2, *rest], 1)
+
+
+def _cut(
+    pixels: Any, transforms: Any, side: Any, interpolation: str, fill: str, value: float, channels: int = 3
+) -> tf.Tensor:
+    """What the transforms show: float32 [n, side, side, channels]."""
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        # As floats, since the operation rounds whole numbers down, and takes longer for it.
+        images=tf.cast(tf.ensure_shape(pixels, [None, None, None, channels]), tf.float32),
+        transforms=transforms,
+        output_shape=tf.stack([side, side]),
+        interpolation=interpolation,
+        fill_mode=fill,
+        fill_value=value,
+    )
 
 
 def _inside(region: tf.Tensor, side: tf.Tensor) -> tf.Tensor:

@@ -60,19 +60,20 @@ class Dataset:
         """What numbers are centred on and divided by, to be fitted: each float32 [outputs]. 0 and 1 for
         probabilities."""
         if not self.task.link.scaled_targets:
-            return np.zeros(self.outputs, np.float32), np.ones(self.outputs, np.float32)
+            count = len(self.labels) if self.task.dense else self.outputs
+            return np.zeros(count, np.float32), np.ones(count, np.float32)
         own = self.task.targets(self._own_truth, self.outputs).astype(np.float64)
         return own.mean(0).astype(np.float32), np.maximum(own.std(0), LEAST_SPREAD).astype(np.float32)
 
     @cached_property
     def weights(self) -> Floats:
-        """How much a photo of each class counts in the loss, float32 [outputs]: one on average over the photos.
+        """How much a photo, or a pixel, of each class counts in the loss, float32: one on average over them.
 
         By the share of the class to the power -`balance`: at 1 all classes count alike, at 0 all photos do.
         """
-        if not self.balance or not self.task.link.exclusive:
-            return np.ones(self.outputs, np.float32)
-        counts = np.bincount(self.task.strata(self._own_truth), minlength=self.outputs)
+        if not self.balance or not (self.task.link.exclusive or self.task.dense):
+            return np.ones(len(self.labels) if self.task.dense else self.outputs, np.float32)
+        counts = self.task.frequencies(self._own_truth, self.labels)
         weights = np.maximum(counts, 1.0) ** -self.balance
         return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
 
@@ -86,6 +87,11 @@ class Dataset:
         found[soft] = self.taught[some[soft] - first] if soft.any() else 0
         centre, spread = self.scale
         return (found - centre) / spread if self.task.link.scaled_targets else found
+
+    def mask(self, number: int, side: int) -> NDArray[np.uint8]:
+        """The mask of a photo, uint8 [side, side], of a task that has one."""
+        first = self.count - len(self.taught)
+        return self.task.mask(self.truth[number if number < first else number - len(self.taught)], side)
 
     def guide(self, some: Ints, scaled: Floats) -> float:
         """What the task's `guide` says of predictions of these photos, none of them taught, as they were fitted."""

@@ -1,6 +1,5 @@
 """A pretrained backbone trained further on the pixels, with a new head. Needs TensorFlow."""
 
-import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,10 @@ import pandas as pd
 
 from podium import backbones, device
 from podium.models.writing import for_any_size
-from podium.networks import depthwise, training
+from podium.networks import depthwise, freezing, training
 from podium.networks.augmentation import Augmentation, Strengths
 from podium.networks.data import Dataset
 from podium.photos.pixels import Pixels
-from podium.step import BadInput
-
-CLIP = 1.0  # the most that the gradient of one weight tensor may measure
 
 predict = training.predict
 
@@ -46,7 +42,7 @@ def fit(
     is shared out among `gpus` GPUs. Returns the model and a row for each epoch. Raises BadInput where there is no such
     stage, and where only the head would train.
     """
-    settings = training.Schedule(**schedule, clip=CLIP)
+    settings = training.Schedule(**schedule, clip=freezing.CLIP)
     shown = Augmentation(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment))
     pretrained = partial(backbones.build, backbone, weights, sides={*sizes, size})
     trained, history = training.fit(
@@ -64,34 +60,10 @@ def fit(
 
 
 def _network(pretrained: keras.Model, count: int, frozen: float | str, dropout: float) -> keras.Model:
-    """Logits of photos of any size; what is `frozen` does not train.
-
-    Nor does a batch norm that could not be folded away: its statistics of few photos would be worse than its own.
-    """
-    network = depthwise.with_fast_gradients(pretrained)
-    for layer in network.layers:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    able = [layer for layer in network.layers if layer.trainable_weights]
-    for layer in able[: _depth([layer.name for layer in able], frozen, network.name)]:
-        layer.trainable = False
+    """Logits of photos of any size."""
+    network = freezing.freeze(depthwise.with_fast_gradients(pretrained), frozen, "finetune")
     features = keras.layers.Dropout(dropout)(network.output)
     return keras.Model(network.input, keras.layers.Dense(count, dtype="float32", name="logits")(features))
-
-
-def _depth(layers: list[str], frozen: float | str, backbone: str) -> int:
-    """How many of the layers of these names stay as they are; raises BadInput for no such stage and for all layers."""
-    if isinstance(frozen, str):
-        stage = re.compile(rf"{re.escape(frozen)}(?!\d)")  # `block1` is not `block10`
-        depth = max((place for place, name in enumerate(layers, 1) if stage.match(name)), default=0)
-        if not depth:
-            stages = dict.fromkeys(re.sub(r"(?<=\d)(?!\d).*", "", name) for name in layers)
-            raise BadInput(f"finetune.frozen: {backbone} has no stage '{frozen}' (there are: {', '.join(stages)})")
-    else:
-        depth = round(frozen * len(layers))
-    if depth >= len(layers):
-        left = f"leaves none of {backbone}'s {len(layers)} layers to train"
-        raise BadInput(f"finetune.frozen: {frozen} {left}; a head alone is what the network 'head' fits")
-    return depth
 
 
 def _finished(trained: keras.Model, plain: keras.Model, data: Dataset) -> keras.Model:

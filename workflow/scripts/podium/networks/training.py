@@ -22,6 +22,7 @@ from podium.step import log
 
 AHEAD = 2  # batches
 SECONDS_BETWEEN_LINES = 30.0  # within an epoch
+MIRRORED = "flip"  # the view that shows each pixel, in another place
 GUIDE = "val_guide"  # the column of what decides when to stop
 SPARED = 10  # where a fit may stop early, one photo in this many decides when
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
@@ -147,9 +148,13 @@ def average(
     views: list[str],
     change: Callable[[NDArray[np.uint8], Ints], NDArray[np.uint8]] | None = None,
     beside: Floats | None = None,
+    side: int | None = None,
 ) -> Iterator[Floats]:
-    """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first. `beside` are
-    numbers beside all photos, float32 [photos, k], for a network that takes them too."""
+    """The same for a loaded network; `change` is applied to each batch of photos, with its rows, first.
+
+    `beside` are numbers beside all photos, float32 [photos, k], for a network that takes them too. A `side` says that
+    each photo has [side * side * classes], which are mirrored back where a view is mirrored.
+    """
 
     @tf.function(reduce_retracing=True)
     def probabilities(batch: tf.Tensor, boxes: tf.Tensor, *numbers: tf.Tensor) -> tf.Tensor:
@@ -161,8 +166,18 @@ def average(
         for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, PREDICT_PIXELS // photos.size**2))):
             batch = change(stored, some) if change else stored
             numbers = [] if beside is None else [beside[some]]
-            yield np.mean([probabilities(batch, cuts.boxes(view, some), *numbers).numpy() for view in views], axis=0)
+            found = [probabilities(batch, cuts.boxes(view, some), *numbers).numpy() for view in views]
+            if side:
+                found = [
+                    _mirrored(each, side) if view == MIRRORED else each for view, each in zip(views, found, strict=True)
+                ]
+            yield np.mean(found, axis=0)
             progress.update(len(some))
+
+
+def _mirrored(found: Floats, side: int) -> Floats:
+    """Predictions [n, side * side * classes] of mirrored photos as those of the photos."""
+    return found.reshape(len(found), side, side, -1)[:, :, ::-1].reshape(found.shape)
 
 
 class _Guided(keras.callbacks.Callback):

@@ -1,7 +1,7 @@
 """The checked config: the facts of each competition and the complete settings of each experiment. No TensorFlow."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache, cached_property, partial, reduce
 from pathlib import Path
@@ -37,6 +37,10 @@ DATA_BLOCKS = ("index", "split", "preprocess")
 OVERRIDABLE = ("run", *DATA_BLOCKS)
 HANDED_IN = ("team", "day", "attempt")  # what the name of a submission's zip consists of
 KAGGLE = "kaggle:"
+
+
+MULTIPLE = 32  # of which sides are where a network has skip connections
+WHOLE = ("plain", "flip")  # the views that show a whole photo
 
 
 class Config:
@@ -118,6 +122,8 @@ class Config:
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
         facts["metric"] = _metric(facts, str(path))
+        if TASKS[task].dense and (fit := facts["preprocess"]["fit"]) != "squash":
+            raise ConfigError(f"{path}: preprocess.fit: a mask needs the whole photo: `squash`, not `{fit}`")
         _check_range(facts["index"], str(path))
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
@@ -141,6 +147,9 @@ class Config:
         settings = dict(facts[facts["task"]])
         if TASKS[facts["task"]].named_by_columns:
             settings["columns"] = self._label_columns(competition)
+        if TASKS[facts["task"]].dense:
+            two = {"background": 0, settings["answer"] or "foreground": 1}
+            settings |= {"classes": settings["classes"] or two, "folder": f"data/{competition}/targets"}
         return {facts["task"]: settings}
 
     def judged_task(self, competition: str) -> Settings:
@@ -215,11 +224,27 @@ class Config:
             raise ConfigError(f"{at('weights')}: {wrong}")
         if self.judging_split(competition, settings) == "test" and not self._may_have_test_labels(competition):
             raise ConfigError(f"{at('held_out')}: false leaves no photos to judge by, since no test photo has a label")
+        self._check_task(competition, settings, at)
         for network, own in settings["train"].items():
             if isinstance(own, dict) and "augment" in own and own["augment"]["area"][0] > own["augment"]["area"][1]:
                 raise ConfigError(f"{at('train', network, 'augment', 'area')}: the least comes first, then the most")
         self._check_teachers(competition, name, settings)
         return settings
+
+    def _check_task(self, competition: str, settings: Settings, at: Callable[..., str]) -> None:
+        """Raises ConfigError for a network of other answers, and for a view that does not show each pixel answered."""
+        network, task = settings["train"]["network"], self.facts(competition)["task"]
+        if NETWORKS[network].dense != (dense := TASKS[task].dense):
+            others = [each for each, known in NETWORKS.items() if known.dense == dense]
+            said = f"{network} is no network for the task {task}{instead(network, others)}"
+            raise ConfigError(f"{at('train', 'network')}: {said}")
+        sides = [settings["size"], *settings["train"][network]["sizes"]] if dense else []
+        if odd := [side for side in sides if side % MULTIPLE]:
+            raise ConfigError(f"{at('size')}: {network} takes sides that are multiples of {MULTIPLE}, not {odd[0]}")
+        if dense and (cut := [view for view in settings["predict"]["views"] if view not in WHOLE]):
+            raise ConfigError(
+                f"{at('predict', 'views')}: '{cut[0]}' does not show each pixel, as {' and '.join(WHOLE)} do"
+            )
 
     def merged(self, competition: str, name: str) -> Settings:
         """The settings of one experiment, which may be incomplete."""
@@ -268,6 +293,8 @@ class Config:
         if zipped := self.zipped(competition):
             return zipped[0]
         facts = self.facts(competition)
+        if facts["submission"]["form"] in TASKS[facts["task"]].files:
+            return "submission.zip"
         model = facts["submission"]["sample"] or (facts["tables"] or {"test": {"path": ".csv"}})["test"]["path"]
         return "submission.tsv" if model.endswith(".tsv") else "submission.csv"
 
@@ -315,6 +342,10 @@ def _metric(facts: Settings, where: str) -> str:
     not have, and for a file of one's own that is not there."""
     task, metric = facts["task"], facts["metric"]
     known = TASKS[task].metrics
+    if metric and metric.endswith(OWN) and TASKS[task].dense:
+        raise ConfigError(
+            f"{where}: metric: the task {task} is judged by {', '.join(known)}, not by a file of one's own"
+        )
     if metric and metric.endswith(OWN):
         if not (path := COMPETITIONS / metric).is_file():
             raise ConfigError(f"{where}: metric: no file {path}")

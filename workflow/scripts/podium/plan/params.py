@@ -134,6 +134,11 @@ def curves(job: Job) -> Settings:
     return {"names": names, "title": f"{job.experiment.name} on {job.competition}"}
 
 
+def panels(job: Job) -> Settings:
+    title = f"{job.experiment.name} on {job.competition}"
+    return {**job.judged, "split": job.experiment.judging_split, "title": title}
+
+
 def export(job: Job) -> Settings:
     return {"saved_model": _saved_model(job)}
 

@@ -43,15 +43,20 @@ class Plan:
         self.config.check_defaults(competition, run)
 
     def _targets(self) -> list[str]:
-        """Submissions, curves, the finished models of all fits, an ensemble's members' too, and the leaderboard."""
+        """Submissions, pictures, the finished models of all fits, an ensemble's members' too, and the leaderboard."""
         run = [self._of(name) for name in self.config.facts(self.config.competition)["run"]]
         fitted = dict.fromkeys(member for each in run for member in each.members or [each.name])
         return [
             *map(files.submission, run),
-            *(f"{each.folder}/curves.png" for each in run if not each.members),
+            *(f"{each.folder}/{picture}.png" for each in run if not each.members for picture in self._pictures(each)),
             *(model for name in fitted for model in files.of_fits(self._of(name), "model.keras")),
             f"results/{self.config.competition}/leaderboard.csv",
         ]
+
+    @staticmethod
+    def _pictures(experiment: Experiment) -> list[str]:
+        """What is drawn of an experiment."""
+        return ["curves", "panels"] if experiment.network.dense else ["curves"]
 
     def _of(self, name: str) -> Experiment:
         return Experiment(self.config, self.config.competition, name)

@@ -43,6 +43,7 @@ CLAIMS = {
     "upload": Claim(500, 0, 60, 10),
     "leaderboard": Claim(500, 0, 10, 10),  # 161 MB
     "curves": Claim(500, 0, 10, 10),  # 118 MB
+    "panels": Claim(2000, 0, 10, 10),
     "export": Claim(2500, 0, 30, 10),
     "robustness": Claim(2500, 0, 60, 250),
 }

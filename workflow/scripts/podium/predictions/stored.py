@@ -2,7 +2,7 @@
 
 A file is a structured `.npy` array with a row for each split and id, which several photos may share: `split`, `id` and
 `probabilities`, float32 [outputs], in the order of `Task.labels`. So `numpy.load(path)["probabilities"]` gives all of
-them.
+them. Those of each pixel are uint8, with 255 for 1.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +17,7 @@ from podium import arrays
 from podium.tables import KEYS, answered
 from podium.tasks import Task
 
+BYTE = 255  # what a probability of 1 is in predictions that are stored as bytes
 CELLS = 1 << 22  # of a block of probabilities, so that memory grows neither with photos nor with labels
 
 Floats = NDArray[np.float32]
@@ -40,6 +41,7 @@ class Predictions:
         self.keys, self._values = keys[KEYS].reset_index(drop=True), values
         self._places = np.arange(len(keys)) if places is None else places
         self.outputs = int(values.shape[1])
+        self.kind: str = getattr(values, "kind", "f4")
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -74,7 +76,7 @@ class Predictions:
             yield places, self[rows[places]]
 
     def write(self, path: Path) -> None:
-        write(path, self.keys, self.outputs, (block for _, block in self.blocks()))
+        write(path, self.keys, self.outputs, (block for _, block in self.blocks()), self.kind)
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":
@@ -93,33 +95,34 @@ class Scaled:
 
     def __init__(self, task: Task, predictions: Predictions, temperatures: Floats) -> None:
         self._task, self._predictions, self._temperatures = task, predictions, temperatures
-        self.shape = (len(predictions), predictions.outputs)
+        self.shape, self.kind = (len(predictions), predictions.outputs), predictions.kind
 
     def __getitem__(self, rows: Any) -> Floats:
         return self._task.link.tempered(self._predictions[rows], self._temperatures[rows][:, None])
 
 
-def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats]) -> None:
+def write(path: Path, keys: pd.DataFrame, outputs: int, blocks: Iterable[Floats], kind: str = "f4") -> None:
     """Writes the predictions of these photos, whose probabilities come in blocks, in the order of the keys.
 
-    Photos of one split and id, which follow each other, get one row: the mean of theirs.
+    Photos of one split and id, which follow each other, get one row: the mean of theirs. The `kind` is float32, or
+    uint8 (`u1`), which has 255 for 1.
     """
     first = ~keys.duplicated(KEYS).to_numpy(bool)
     keys, blocks = keys[first], _averaged(first.cumsum(), blocks)
     texts = [keys[name].to_numpy(str) if len(keys) else np.zeros(0, "U1") for name in KEYS]
-    kind = np.dtype([*((name, text.dtype) for name, text in zip(KEYS, texts, strict=True)), _values(outputs)])
+    row = np.dtype([*((name, text.dtype) for name, text in zip(KEYS, texts, strict=True)), _values(outputs, kind)])
 
     def rows() -> Iterator[NDArray[Any]]:
         start = 0
         for block in blocks:
-            found = np.empty(len(block), kind)
+            found = np.empty(len(block), row)
             for name, text in zip(KEYS, texts, strict=True):
                 found[name] = text[start : start + len(block)]
-            found["probabilities"] = block
+            found["probabilities"] = np.rint(block * BYTE) if kind == "u1" else block
             start += len(block)
             yield found
 
-    arrays.write(path, kind, (len(keys),), rows())
+    arrays.write(path, row, (len(keys),), rows())
 
 
 def _averaged(numbers: Ints, blocks: Iterable[Floats]) -> Iterator[Floats]:
@@ -155,7 +158,7 @@ class _Mean:
 
     def __init__(self, tables: Sequence[Predictions], places: Ints) -> None:
         self._tables, self._places = tables, places
-        self.shape = (places.shape[1], tables[0].outputs)
+        self.shape, self.kind = (places.shape[1], tables[0].outputs), tables[0].kind
 
     def __getitem__(self, rows: Any) -> Floats:
         places = self._places[:, rows]
@@ -171,9 +174,11 @@ class _Field:
     def __init__(self, rows: arrays.Rows) -> None:
         self._rows = rows
         self.shape = (len(rows), *rows.dtype["probabilities"].shape)
+        self.kind = rows.dtype["probabilities"].base.str[1:]
 
     def __getitem__(self, rows: Any) -> Floats:
-        return self._rows[rows]["probabilities"]
+        found = self._rows[rows]["probabilities"]
+        return np.divide(found, BYTE, dtype=np.float32) if self.kind == "u1" else found
 
 
 def _opened(path: Path) -> tuple[pd.DataFrame, _Field]:
@@ -185,5 +190,5 @@ def _opened(path: Path) -> tuple[pd.DataFrame, _Field]:
     return pd.DataFrame({name: np.concatenate(own).astype(object) for name, own in found.items()}), _Field(rows)
 
 
-def _values(outputs: int) -> tuple[str, str, tuple[int, ...]]:
-    return ("probabilities", "f4", (outputs,))
+def _values(outputs: int, kind: str) -> tuple[str, str, tuple[int, ...]]:
+    return ("probabilities", kind, (outputs,))

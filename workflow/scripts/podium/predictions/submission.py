@@ -59,8 +59,9 @@ def write_asked(path: Path, sample: Sample, form: Form, labels: list[str]) -> No
 
 
 def read_asked(path: Path) -> tuple[Sample, Form, list[str]]:
-    sample, form, labels = json.loads(path.read_text(encoding="utf-8"))
-    return Sample(*sample), Form(*form), labels
+    said, form, labels = json.loads(path.read_text(encoding="utf-8"))
+    sample = Sample(*said)
+    return sample._replace(sizes=tuple((width, height) for width, height in sample.sizes)), Form(*form), labels
 
 
 def check_submission(name: str, data: bytes, sample: Sample, task: Task, labels: list[str], form: Form) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,6 +40,8 @@ class Facts(NamedTuple):
     decimals: tuple[str, ...] = ()  # the forms that consist of numbers with decimals
     idle: tuple[tuple[str, str], ...] = ()  # a setting of the task, and a form in which it has no effect
     named_by_columns: bool = False  # its labels are the names of the columns that contain them
+    files: tuple[str, ...] = ()  # the forms that are a zip with a file for each photo
+    dense: bool = False  # there is an answer for each pixel
 
 
 TASKS = {
@@ -75,6 +77,13 @@ TASKS = {
         forms={"labels": "rmse"},
         decimals=("labels",),
         named_by_columns=True,
+    ),
+    "segmentation": Facts(
+        metrics=dict.fromkeys(("mean_iou", "mean_dice", "pixel_accuracy", "iou", "iou_precision"), True),
+        shown=("mean_iou", "pixel_accuracy"),
+        forms={"labels": "mean_iou", "runs": "iou"},
+        files=("labels",),
+        dense=True,
     ),
 }
 OWN = ".py"  # the end of the name of an own metric's file
@@ -117,6 +126,8 @@ class Task(ABC):
     label_figures: tuple[str, ...] = ("precision", "recall", "f1")  # the figures of `label_scores`
     calibrates = True  # predictions are probabilities, which can be made as sure as they are right
     balance = 0.0  # what the metric recommends for the setting `balance`
+    dense = False  # there is an answer for each pixel, and the index names a file for each label
+    stored = "f4"  # the dtype that predictions are stored in: float32, or uint8 of 0 to 1
 
     @property
     def name(self) -> str:
@@ -201,6 +212,12 @@ class Task(ABC):
 
     # The network
 
+    def frequencies(self, truth: Array, labels: list[str]) -> Ints:
+        """How many photos, or pixels, each label has, int [labels], where each has one."""
+        import numpy as np
+
+        return np.bincount(self.strata(truth), minlength=len(labels))
+
     @abstractmethod
     def targets(self, truth: Array, outputs: int) -> Floats:
         """What a network is fitted to, float32 [n, outputs]."""
@@ -273,6 +290,42 @@ class Task(ABC):
     @abstractmethod
     def mistakes(self, evidence: Array, labels: list[str]) -> pd.DataFrame:
         """Of each photo, in this order, whether the answer is `wrong`, the answer as `predicted`, and `gravity`."""
+
+    # Dense tasks: the index names a file for each label, and answers have the size of the photo
+
+    side: int  # of predictions, [n, side * side * classes]
+
+    def read_file(self, name: str) -> str:
+        """The label as the index stores it, where it is a file of the archive; raises ValueError if it cannot be."""
+        raise ValueError(f"a label is no file here, such as {name}")
+
+    def drawn(self, stored: str, read: Callable[[str], bytes], width: int, height: int) -> bytes:
+        """The file to keep of a label, of a photo of this size; raises ValueError, which says why not."""
+        raise NotImplementedError
+
+    def mask(self, name: str, side: int | None = None) -> NDArray[np.uint8]:
+        """What such a file says of each pixel, uint8 [height, width] or [side, side]."""
+        raise NotImplementedError
+
+    def sized(self, prediction: Floats, width: int, height: int) -> Floats:
+        """A photo's prediction, [side * side * classes], at its size: [height, width, classes]."""
+        raise NotImplementedError
+
+    def answered(self, sized: Floats, decision: Decision) -> Ints:
+        """The class's number of each pixel, [height, width], of such predictions."""
+        raise NotImplementedError
+
+    def cell(self, prediction: Floats, decision: Decision, width: int, height: int) -> str:
+        """The cell of a submission for a photo of this size."""
+        raise NotImplementedError
+
+    def file(self, prediction: Floats, decision: Decision, width: int, height: int) -> bytes:
+        """The same in a form that is a file for each photo."""
+        raise NotImplementedError
+
+    def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
+        """Raises BadInput, which begins with `where`, unless a photo's file is such as `file` gives."""
+        raise NotImplementedError
 
     # The submission
 

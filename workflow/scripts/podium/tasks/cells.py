@@ -36,7 +36,7 @@ class Form(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What a submission must look like."""
+    """What a submission must look like; `sizes` are the widths and heights of its photos, if each pixel is answered."""
 
     name: str
     header: list[str]
@@ -45,6 +45,7 @@ class Sample(NamedTuple):
     delimiter: str
     newline: str
     encoding: str
+    sizes: tuple[tuple[int, int], ...] = ()
 
     @property
     def columns(self) -> list[str]:

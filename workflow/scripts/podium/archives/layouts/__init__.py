@@ -49,6 +49,9 @@ class Labels(Protocol):
     def read(self, cell: str) -> str:
         """The label as the index stores it; raises ValueError, which says why not."""
 
+    def read_file(self, name: str) -> str:
+        """The same of a label that is a file of the archive; raises ValueError if none can be."""
+
     def read_columns(self, cells: dict[str, str]) -> str:
         """The same from several columns' cells; raises ValueError, which says why not."""
 

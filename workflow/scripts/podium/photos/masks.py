@@ -1,0 +1,84 @@
+"""Masks, an id for each pixel: read from images, kept as PNG files, and written as run lengths. No TensorFlow."""
+
+import io
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+VOID = 255  # the id of pixels of no class
+
+Ids = NDArray[np.uint8]
+Order = Literal["columns", "rows"]
+
+
+def read(data: bytes) -> NDArray[np.int64]:
+    """The values of a mask, [height, width]: an image of one channel, a palette's numbers, or colours that are grey.
+
+    Raises ValueError, which says why not, for any other file.
+    """
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"the mask is no image ({error})") from None
+    values = np.asarray(image)
+    if values.ndim == 2:
+        return values.astype(np.int64)
+    colours = values[..., :3] if image.mode in ("RGB", "RGBA") else values[..., :1]  # without the alpha channel
+    if (colours != colours[..., :1]).any():
+        raise ValueError("the mask has colours, not numbers")
+    return colours[..., 0].astype(np.int64)
+
+
+def encode(ids: Ids) -> bytes:
+    """A PNG file of these ids, [height, width]; the same bytes each time."""
+    out = io.BytesIO()
+    Image.fromarray(ids).save(out, "PNG", compress_level=9)
+    return out.getvalue()
+
+
+def decode(data: bytes, side: int | None = None) -> Ids:
+    """The ids in a PNG file of `encode`, [height, width], or where a `side` is given [side, side]: each pixel is the
+    nearest one."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.resize((side, side), Image.Resampling.NEAREST) if side else image)
+
+
+def runs(mask: NDArray[np.bool_], order: Order) -> str:
+    """The run lengths of what is True, [height, width]: pairs of a start, counted from 1, and a length.
+
+    Pixels are counted down the columns, from left to right, or along the rows, from top to bottom.
+    """
+    line = np.concatenate([[0], mask.ravel("F" if order == "columns" else "C").astype(np.int8), [0]])
+    starts, ends = (np.flatnonzero(np.diff(line) == step) for step in (1, -1))
+    return " ".join(f"{start + 1} {end - start}" for start, end in zip(starts, ends, strict=True))
+
+
+def from_runs(text: str, width: int, height: int, order: Order) -> NDArray[np.bool_]:
+    """The inverse of `runs`; raises ValueError for runs that are no pairs of numbers, overlap, or leave the photo."""
+    try:
+        numbers = np.array([int(part) for part in text.split()], np.int64)
+    except ValueError:
+        raise ValueError(f"the run lengths contain {_first_word(text)!r}, which is no number") from None
+    if len(numbers) % 2:
+        raise ValueError(f"the run lengths are {len(numbers)} numbers, but starts and lengths come in pairs")
+    starts, lengths = numbers[::2] - 1, numbers[1::2]
+    if (lengths < 1).any():
+        raise ValueError(f"a run has the length {lengths[lengths < 1][0]}")
+    order_of = np.argsort(starts, kind="stable")
+    ends = (starts + lengths)[order_of]
+    if len(starts) and (starts.min() < 0 or ends.max() > width * height):
+        place = int(starts.min()) + 1 if starts.min() < 0 else int(ends.max())
+        raise ValueError(f"the run lengths reach pixel {place}, but the photo has {width} x {height}")
+    if (ends[:-1] > starts[order_of][1:]).any():
+        raise ValueError(f"two runs overlap at pixel {starts[order_of][1:][ends[:-1] > starts[order_of][1:]][0] + 1}")
+    line = np.zeros(width * height, bool)
+    for start, length in zip(starts, lengths, strict=True):
+        line[start : start + length] = True
+    return line.reshape((height, width), order="F" if order == "columns" else "C")
+
+
+def _first_word(text: str) -> str:
+    return next(part for part in text.split() if not part.lstrip("+-").isdigit())

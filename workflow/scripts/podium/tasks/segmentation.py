@@ -1,0 +1,320 @@
+"""A class for each pixel. The truth is the name of the file of a photo's mask, str [n]; empty if it has none.
+
+Masks are kept as PNG files of the classes' numbers, at the photo's own size; pixels that are of no class, `VOID`, count
+neither in the loss nor in the figures. Predictions are probabilities [n, side * side * classes] of the whole photo,
+squashed to a square; they are brought back to the photo's size before a pixel's class is answered.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from podium import tasks
+from podium.photos import masks
+from podium.photos.masks import VOID
+from podium.step import BadInput
+from podium.tasks import Decision
+from podium.tasks.cells import Form, Sample
+from podium.tasks.links import Link, SoftmaxOfPixels
+from podium.tasks.measures import as_rows
+
+STRATA = 10  # equally large parts of the photos, by the share of the answer's class
+THRESHOLDS = np.arange(0.5, 1.0, 0.05)  # of overlap, of the metric `iou_precision`
+LEAST_SIDE, COARSE = 16, 64  # of masks that only shares are counted in
+COUNTED = 200  # of these, about
+BALANCE = 0.5  # where the metric counts classes alike
+STEPS = [number / 20 for number in range(5, 16)]  # probabilities tried as thresholds
+PARTS = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05]  # shares of the photo tried as the least size of a mask
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Names = NDArray[np.str_]
+
+
+class Task(tasks.Task):
+    """Softmax over the classes of each pixel."""
+
+    unit, fewest, calibrates, dense = "classes", 2, False, True
+    measure, gravity, label_figures = "pixel_accuracy", "error", ("iou", "dice", "share")
+    stored = "u1"
+
+    def __init__(
+        self, classes: dict[str, int | list[int]], void: list[int], answer: str | None, runs: masks.Order, side: int,
+        folder: str,
+    ) -> None:  # fmt: skip
+        """`classes` are the values of masks by the classes' names, `void` those of no class."""
+        self._values = {name: [each] if isinstance(each, int) else each for name, each in classes.items()}
+        self._void, self._answer, self._runs, self.side, self._folder = void, answer, runs, side, Path(folder)
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self._values)
+
+    @property
+    def link(self) -> Link:  # type: ignore[override]
+        return SoftmaxOfPixels(overlap="iou" in self.metric)
+
+    @property
+    def _chosen(self) -> int:
+        """The number of the class whose pixels are handed in as runs: the last one by name, if none is named."""
+        return self._names.index(self._answer) if self._answer else len(self._names) - 1
+
+    @property
+    def decided_by(self) -> str:
+        return self.title
+
+    # The target
+
+    def read(self, cell: str) -> str:
+        return f"runs:{cell}"
+
+    def read_file(self, name: str) -> str:
+        return f"file:{name}"
+
+    def read_columns(self, cells: dict[str, str]) -> str:
+        raise ValueError(f"a mask stands in one column, not in {', '.join(cells)}")
+
+    def drawn(self, stored: str, read: Callable[[str], bytes], width: int, height: int) -> bytes:
+        """The PNG file of the mask that `read` or `read_file` stored of a photo of this size; raises ValueError."""
+        kind, _, said = stored.partition(":")
+        if kind == "runs":
+            if len(self._names) != 2:
+                raise ValueError(f"run lengths are of two classes, not of {len(self._names)}")
+            found = masks.from_runs(said, width, height, self._runs)
+            return masks.encode(np.where(found, self._chosen, 1 - self._chosen).astype(np.uint8))
+        values = masks.read(read(said))
+        if values.shape != (height, width):
+            raise ValueError(f"the mask has {values.shape[1]} x {values.shape[0]} pixels, the photo {width} x {height}")
+        ids = np.full(values.shape, VOID, np.uint8)
+        known = np.isin(values, self._void)
+        for number, each in enumerate(self._values.values()):
+            own = np.isin(values, each)
+            ids[own], known = number, known | own
+        if not known.all():
+            raise ValueError(f"the mask has the value {values[~known][0]}, which no class has")
+        return masks.encode(ids)
+
+    def names(self, stored: str) -> list[str]:
+        return self._names if stored else []
+
+    def labels(self, stored: Iterable[str]) -> list[str]:
+        return self._names if any(True for _ in stored) else []
+
+    def outputs(self, labels: list[str]) -> int:
+        return self.side**2 * len(labels)
+
+    def doubts(self, stored: "pd.Series[str]", column: str) -> list[str]:  # noqa: ARG002
+        return []
+
+    def truth(self, stored: Iterable[str], labels: list[str]) -> Names:  # noqa: ARG002
+        return np.array([*stored], np.str_)
+
+    def known(self, truth: Names) -> NDArray[np.bool_]:
+        return truth != ""
+
+    def strata(self, truth: Names) -> Ints:
+        """Tenths of the photos, by how much of each is of the class that is answered."""
+        shares = np.array([np.mean(self.mask(name, LEAST_SIDE) == self._chosen) for name in truth])
+        return shares.argsort(kind="stable").argsort(kind="stable") * STRATA // max(len(truth), 1)
+
+    def mask(self, name: str, side: int | None = None) -> masks.Ids:
+        """The classes' numbers, uint8, of a photo's own size or [side, side]."""
+        return masks.decode((self._folder / name).read_bytes(), side)
+
+    # The network
+
+    @property
+    def balance(self) -> float:  # type: ignore[override]
+        return BALANCE if self.metric.startswith("mean_") else 0.0
+
+    def frequencies(self, truth: Names, labels: list[str]) -> Ints:
+        """Of the pixels of some photos."""
+        some = truth[:: max(1, len(truth) // COUNTED)]
+        found = np.concatenate([self.mask(name, COARSE).ravel() for name in some])
+        return np.bincount(found, minlength=VOID + 1)[: len(labels)]
+
+    def targets(self, truth: Names, outputs: int) -> Floats:
+        """One-hot by pixels [n, outputs]; nothing of void."""
+        classes = len(self._names)
+        if outputs != self.side**2 * classes:
+            raise ValueError(f"{outputs} outputs are not {self.side} x {self.side} x {classes}")
+        found = np.stack([self.mask(name, self.side) for name in truth])
+        return (found[..., None] == np.arange(classes)).astype(np.float32).reshape(len(truth), outputs)
+
+    def measured(self) -> Any:
+        """The share of pixels that are right, without void."""
+        import keras
+
+        def pixel_accuracy(targets: Any, logits: Any) -> Any:
+            counted = keras.ops.max(targets, -1)
+            right = keras.ops.cast(keras.ops.argmax(targets, -1) == keras.ops.argmax(logits, -1), "float32")
+            return keras.ops.sum(right * counted) / keras.ops.maximum(keras.ops.sum(counted), 1)
+
+        return pixel_accuracy
+
+    # Predictions
+
+    def _probabilities(self, prediction: Floats) -> Floats:
+        side = math.isqrt(prediction.size // len(self._names))
+        return prediction.reshape(side, side, -1)
+
+    def sized(self, prediction: Floats, width: int, height: int) -> Floats:
+        """The probabilities of one photo, [side * side * classes], at its size: [height, width, classes]."""
+        layers = np.moveaxis(self._probabilities(prediction), -1, 0)
+        resized = [
+            Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR)
+            for each in layers.astype(np.float32)
+        ]
+        return np.stack([np.asarray(each) for each in resized], -1)
+
+    def guide(self, truth: Names, predictions: Floats) -> float:
+        """The metric itself, the more the better, as pixels are many; of the masks at the size of predictions."""
+        figures = self.figures(self.evidence(truth, predictions, {}, len(self._probabilities(predictions[0]))))
+        return figures[self.title] * (-1 if self.metrics[self.title] else 1)
+
+    def decision(self, truth: Names, predictions: Floats) -> Decision:
+        """For one class that is handed in as runs: the `threshold` of its probability, and the `least` share of the
+        photo that it has."""
+        if self._answer is None:
+            return {}
+        tried = [{"threshold": step, "least": 0.0} for step in STEPS]
+        best = min(tried, key=lambda how: self._loss(truth, predictions, how))
+        tried = [best | {"least": part} for part in PARTS]
+        return min(tried, key=lambda how: self._loss(truth, predictions, how))
+
+    def _loss(self, truth: Names, predictions: Floats, how: Decision) -> float:
+        value = self.figures(self.evidence(truth, predictions, how, self.side))[self.title]
+        return -value if self.metrics[self.title] else value
+
+    def answered(self, probabilities: Floats, decision: Decision) -> Ints:
+        """The class's number of each pixel, of probabilities [height, width, classes]."""
+        answer = probabilities.argmax(-1)
+        if "threshold" not in decision:
+            return answer
+        is_it = probabilities[..., self._chosen] > decision["threshold"]
+        if is_it.mean() < decision["least"]:
+            is_it[:] = False
+        others = probabilities.copy()
+        others[..., self._chosen] = -1
+        return np.where(is_it, self._chosen, others.argmax(-1))
+
+    def answers(self, predictions: Floats, decision: Decision) -> Ints:
+        """The classes' numbers of each photo, [n, side, side]."""
+        return np.stack([self.answered(self._probabilities(each), decision) for each in predictions])
+
+    def shown(self, predictions: Floats, decision: Decision, labels: list[str]) -> pd.DataFrame:
+        """The share of the photo that each class has."""
+        found = self.answers(predictions, decision)
+        return pd.DataFrame({label: (found == number).mean((1, 2)) for number, label in enumerate(labels)})
+
+    # Scores
+
+    def evidence(self, truth: Names, predictions: Floats, decision: Decision, side: int | None = None) -> NDArray[Any]:
+        """The confusion of each photo's pixels, int [n, classes, classes] with the truth in rows, at its own size."""
+        classes = len(self._names)
+        found = np.zeros((len(truth), classes, classes), np.int64)
+        for number, (name, prediction) in enumerate(zip(truth, predictions, strict=True)):
+            true = self.mask(name, side)
+            sized = self._probabilities(prediction) if side else self.sized(prediction, true.shape[1], true.shape[0])
+            answer, counted = self.answered(sized, decision), true != VOID
+            pairs = true[counted].astype(np.int64) * classes + answer[counted]
+            found[number] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+        return as_rows({"confusion": found})
+
+    def figures(self, evidence: NDArray[Any]) -> dict[str, float]:
+        return {name: self._figure(name, evidence["confusion"]) for name in self.metrics}
+
+    def _figure(self, metric: str, confusions: Ints) -> float:
+        total = confusions.sum(0)
+        right, true, said = np.diag(total), total.sum(1), total.sum(0)
+        there = true + said > 0
+        if metric == "pixel_accuracy":
+            return float(right.sum() / max(total.sum(), 1))
+        if metric == "mean_iou":
+            return float((right[there] / (true + said - right)[there]).mean())
+        if metric == "mean_dice":
+            return float((2 * right[there] / (true + said)[there]).mean())
+        if metric == "iou":
+            own = self._chosen
+            return float(right[own] / max(true[own] + said[own] - right[own], 1))
+        return self._iou_precision(confusions)
+
+    def _iou_precision(self, confusions: Ints) -> float:
+        """The mean share of the thresholds 0.5, 0.55, … 0.95 that a photo's overlap is above; 1 where neither the truth
+        nor the answer has any, 0 where only one of them has."""
+        own = self._chosen
+        both = confusions[:, own, own]
+        either = confusions[:, own].sum(1) + confusions[:, :, own].sum(1) - both
+        overlap = np.where(either > 0, both / np.maximum(either, 1), 1.0)
+        return float((overlap[:, None] > THRESHOLDS).mean())
+
+    def label_scores(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
+        """From the summed confusion: intersection over union, Dice, and the class's share of the pixels."""
+        total = evidence["confusion"].sum(0)
+        right, true, said = np.diag(total), total.sum(1), total.sum(0)
+        with np.errstate(invalid="ignore"):
+            figures = {"iou": right / (true + said - right), "dice": 2 * right / (true + said)}
+        photos = (evidence["confusion"].sum(2) > 0).sum(0)
+        return pd.DataFrame({"label": labels, **figures, "share": true / max(total.sum(), 1), "photos": photos})
+
+    def mistakes(self, evidence: NDArray[Any], labels: list[str]) -> pd.DataFrame:
+        """By the share of the pixels that are wrong; `predicted` is the class that is most often taken for another."""
+        confusions = evidence["confusion"]
+        right = np.einsum("nii->n", confusions)
+        error = 1 - right / np.maximum(confusions.sum((1, 2)), 1)
+        wrong = confusions * (1 - np.eye(confusions.shape[1], dtype=np.int64))
+        said = [labels[number] for number in wrong.sum(1).argmax(1)]
+        return pd.DataFrame({"wrong": error > 0, "predicted": said, "error": error})
+
+    # The submission
+
+    def columns(self, form: str, labels: list[str]) -> list[str] | None:  # noqa: ARG002
+        return None
+
+    def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:  # noqa: ARG002
+        if self._answer is not None and self._answer not in self._names:
+            raise BadInput(f"segmentation.answer: no class is called '{self._answer}'")
+        if form.kind == "runs" and len(sample.columns) != 1:
+            raise BadInput(f"{sample.name}: line 1: {len(sample.columns)} columns next to the id, but runs need one")
+
+    def cells(
+        self, predictions: Floats, decision: Decision, labels: list[str], columns: list[str], form: Form
+    ) -> list[list[str]]:
+        """Of photos that are as large as predictions."""
+        del labels, columns, form
+        return [[self.cell(each, decision, self.side, self.side)] for each in predictions]
+
+    def cell(self, prediction: Floats, decision: Decision, width: int, height: int) -> str:
+        """Run lengths, proven by reading them."""
+        mask = self.answered(self.sized(prediction, width, height), decision) == self._chosen
+        text = masks.runs(mask, self._runs)
+        if not np.array_equal(masks.from_runs(text, width, height, self._runs), mask):
+            raise ValueError("run lengths do not give the mask that they were made of")
+        return text
+
+    def file(self, prediction: Floats, decision: Decision, width: int, height: int) -> bytes:
+        """A PNG file of the values that masks of the archive have, at the photo's size."""
+        values = np.array([each[0] for each in self._values.values()])
+        return masks.encode(values[self.answered(self.sized(prediction, width, height), decision)].astype(np.uint8))
+
+    def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
+        values = masks.read(data)
+        if values.shape != (height, width):
+            raise BadInput(
+                f"{where}: {values.shape[1]} x {values.shape[0]} pixels, but the photo has {width} x {height}"
+            )
+        if unknown := set(np.unique(values).tolist()) - {each[0] for each in self._values.values()}:
+            raise BadInput(f"{where}: no class has the value {min(unknown)}")
+
+    def check_cells(self, where: str, cells: dict[str, str], form: Form, labels: list[str]) -> None:  # noqa: ARG002
+        for cell in cells.values():
+            numbers = cell.split()
+            if len(numbers) % 2 or not all(number.isdigit() for number in numbers):
+                raise BadInput(f"{where}: '{cell[:40]}' are no pairs of starts and lengths")
