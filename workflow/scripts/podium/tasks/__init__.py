@@ -126,12 +126,16 @@ class Task(ABC):
     label_figures: tuple[str, ...] = ("precision", "recall", "f1")  # the figures of `label_scores`
     calibrates = True  # predictions are probabilities, which can be made as sure as they are right
     balance = 0.0  # what the metric recommends for the setting `balance`
-    dense = False  # there is an answer for each pixel, and the index names a file for each label
     stored = "f4"  # the dtype that predictions are stored in: float32, or uint8 of 0 to 1
 
     @property
     def name(self) -> str:
         return next(iter(self.spec))
+
+    @property
+    def dense(self) -> bool:
+        """Whether there is an answer for each pixel, and the index names a file for each label."""
+        return TASKS[self.name].dense
 
     @cached_property
     def metrics(self) -> dict[str, bool]:

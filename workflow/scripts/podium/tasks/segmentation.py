@@ -41,14 +41,19 @@ Names = NDArray[np.str_]
 class Task(tasks.Task):
     """Softmax over the classes of each pixel."""
 
-    unit, fewest, calibrates, dense = "classes", 2, False, True
+    unit, fewest, calibrates = "classes", 2, False
     measure, gravity, label_figures = "pixel_accuracy", "error", ("iou", "dice", "share")
     stored = "u1"
 
     def __init__(
-        self, classes: dict[str, int | list[int]], void: list[int], answer: str | None, runs: masks.Order, side: int,
+        self,
+        classes: dict[str, int | list[int]],
+        void: list[int],
+        answer: str | None,
+        runs: masks.Order,
+        side: int,
         folder: str,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`classes` are the values of masks by the classes' names, `void` those of no class."""
         self._values = {name: [each] if isinstance(each, int) else each for name, each in classes.items()}
         self._void, self._answer, self._runs, self.side, self._folder = void, answer, runs, side, Path(folder)
@@ -59,7 +64,7 @@ class Task(tasks.Task):
 
     @property
     def link(self) -> Link:  # type: ignore[override]
-        return SoftmaxOfPixels(overlap="iou" in self.metric)
+        return SoftmaxOfPixels(overlap=self.metric != "pixel_accuracy")
 
     @property
     def _chosen(self) -> int:
