@@ -147,7 +147,7 @@ def picnic(folder: Path, tables: dict[str, bytes]) -> pd.DataFrame:
     whole = {f"The Picnic Hackathon 2019/{name}": content for name, content in (photos | tables).items()}
     paths = (
         write_zip(folder / "source.zip", whole),
-        *(folder / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy")),
+        *(folder / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")),
     )
     index(*paths, layout={"tables": FACTS["tables"]}, **LISTING)
     assert read_csv(paths[2]).empty

@@ -22,7 +22,7 @@ from train import train
 # Far smaller than the numbers of an embedding.
 SIZES = {"chelsea": (0.001, 0.003), "coffee": (0.002, 0.003), "flower": (0.001, 0.004), "temple": (0.002, 0.004)}
 COLUMNS = ["width", "height", "date", "odd"]
-OUTPUTS = ("index.csv", "quarantine.csv", "depth.json", "features.npy")
+OUTPUTS = ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")
 OPTIONS: dict[str, Any] = {"backbone": "efficientnet_lite0", "weights": "imagenet", "precision": "float32", "size": 32}
 OPTIONS |= {"fit": "crop", "views": ["plain", "flip"], "penalties": [10.0, 1.0]}
 

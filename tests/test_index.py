@@ -37,7 +37,7 @@ from podium.tables import read_csv
 from podium.tasks import task
 
 MEMBERS = competition(train=2, test=1, validation=1)
-OUTPUTS = ("index.csv", "quarantine.csv", "depth.json", "features.npy")
+OUTPUTS = ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")
 
 
 def listed(folder: Path, members: dict[str, bytes], **settings: Any) -> tuple[pd.DataFrame, pd.DataFrame]:

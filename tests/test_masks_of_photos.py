@@ -51,7 +51,7 @@ def test_masks_go_from_the_archive_to_checked_submissions(finished: tuple[Path, 
     tables = {"train": listed | {"path": "train.csv", "label": "rle"}, "test": listed | {"path": "sample.csv"}}
     facts = {"task": "segmentation", "segmentation": {"answer": "photo", "side": 64}, "tables": tables}
     facts |= {"submission": {"form": "runs", "sample": "sample.csv"}, "preprocess": {"fit": "squash"}, "run": ["small"]}
-    unet = {"sizes": [64], "epochs": 12, "batch": 4, "width": 8, "learning_rate": 0.003}
+    unet = {"sizes": [64], "epochs": 40, "batch": 4, "width": 16, "learning_rate": 0.002}
     small = {
         "size": 64,
         "folds": 0,

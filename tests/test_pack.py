@@ -26,7 +26,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     members = MEMBERS | {"train.csv": MEMBERS["train.csv"].replace(b"coffee", "café".encode())}
     members["validation.csv"] = MEMBERS["validation.csv"].replace(b"coffee", "café".encode())
     source = write_zip(folder / "source.zip", members)
-    paths = [folder / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy")]
+    paths = [folder / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")]
     index(source, *paths, layout=LAYOUT, **LISTING | {"shards": 2})
     pack(source, folder / "index.csv", folder / "records", shards=2, layout=LAYOUT)
     return folder
@@ -79,7 +79,7 @@ def test_pixels_of_an_idx_file_are_packed_as_photos(tmp_path: Path) -> None:
     members["labels"] = b"\0\0\x08\1" + struct.pack(">I", 4) + bytes([1, 0, 1, 0])
     source = write_zip(tmp_path / "source.zip", members)
     layout = {"idx": {split: {"images": "images", "labels": "labels"} for split in ("train", "test")}}
-    paths = [tmp_path / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy")]
+    paths = [tmp_path / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")]
     index(source, *paths, layout=layout, **LISTING | {"shards": 2})
     pack(source, tmp_path / "index.csv", tmp_path / "records", shards=2, layout=layout)
     found = list(records.read(tmp_path / "records/test-1.tfrecord"))
@@ -107,7 +107,7 @@ def test_however_many_shards_there_are_a_member_of_many_photos_is_opened_once(
     members["labels"] = b"\0\0\x08\1" + struct.pack(">I", 16) + bytes([1, 0] * 8)
     source = write_zip(tmp_path / "source.zip", members)
     layout = {"idx": {"train": {"images": "images", "labels": "labels"}, "holdout": 0.5, "seed": 0}}
-    paths = [tmp_path / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy")]
+    paths = [tmp_path / name for name in ("index.csv", "quarantine.csv", "depth.json", "features.npy", "targets")]
     index(source, *paths, layout=layout, **LISTING | {"shards": shards})
     opened, unpacked = list[str](), Archive.unpacked
     monkeypatch.setattr(Archive, "unpacked", lambda self, name: (opened.append(name), unpacked(self, name))[1])

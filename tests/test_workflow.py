@@ -316,7 +316,7 @@ def claims(project: Path, *arguments: str) -> dict[str, int]:
 def test_jobs_together_claim_no_more_memory_than_there_is_and_none_is_refused(finished: tuple[Path, str]) -> None:
     project, _ = finished
     usual, huge = claims(project), 10**8
-    assert set(usual) == set(CLAIMS) - {"upload", "export", "robustness"}
+    assert set(usual) == set(CLAIMS) - {"upload", "panels", "export", "robustness"}
     assert usual["train"] > usual["split"]
     more = f"split:mem_mb={huge}"
     assert claims(project, "--set-resources", more)["split"] == machine.memory() < huge
@@ -424,6 +424,7 @@ def test_a_sample_or_a_form_that_does_not_fit_stops_before_photos_are_decoded(fi
             "quarantine.csv",
             "depth.json",
             "features.npy",
+            "targets",
         }
         assert not (project / "results/misfit").exists()
 

@@ -64,7 +64,7 @@ def index(
     for doubt in target.doubts(told, _column(layout)):
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
-    targets.mkdir()
+    targets.mkdir(exist_ok=True)
     if target.dense:
         photos = _drawn(target, photos, archive.read, targets)
     del archive  # it takes as much memory as the table of its photos

@@ -22,7 +22,7 @@ from conftest import PATHS, SUBJECTS, UNVARIED, dataset, photo
 from sklearn.metrics import roc_auc_score
 
 from podium import tasks
-from podium.networks import cnn, finetune, training
+from podium.networks import cnn, finetune, freezing, training
 from podium.photos import images, pixels
 
 SIZE, COUNT, LEFT_OUT, EPOCHS = 32, 19, 9, 5
@@ -44,7 +44,7 @@ from pathlib import Path
 import numpy as np
 from conftest import dataset
 from podium import tasks
-from podium.networks import cnn, finetune, training
+from podium.networks import cnn, finetune, freezing, training
 
 network, options, part, resume, kill, out = json.loads(sys.argv[1])
 keep = training._Backup.on_epoch_end
@@ -157,7 +157,7 @@ def test_two_devices_fit_what_one_does(part: Path, tmp_path: Path, monkeypatch: 
     command = [sys.executable, "-c", TWO_DEVICES, given]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    monkeypatch.setattr(finetune, "CLIP", None)
+    monkeypatch.setattr(freezing, "CLIP", None)
     rows = np.arange(16)
     _, history = finetune.fit(
         dataset([part], rows, ONE_HOT[rows % 4], rows), seed=3, resume=tmp_path / "one", **options
