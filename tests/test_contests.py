@@ -22,13 +22,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "dogs-vs-cats-redux-kernels-edition",  # labels in the names of files, and one class's probability
         "plant-pathology-2020-fgvc7",  # labels in columns, and probabilities
-        "petfinder-pawpularity-score",  # a number, and numbers beside the photos
         *(
             pytest.param(contest, marks=pytest.mark.slow)
             for contest in (
                 "aptos2019-blindness-detection",  # grades
                 "hotel-id-2021-fgvc8",  # a column beside the id in the path, and the five likeliest labels
                 "imet-2020-fgvc7",  # lists of labels
+                "petfinder-pawpularity-score",  # a number, and numbers beside the photos
                 "inaturalist-2019-fgvc6",  # tables in COCO's form, and archives in the archive
                 "ranzcr-clip-catheter-line-classification",  # several labels in columns, and groups
             )

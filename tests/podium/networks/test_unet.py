@@ -42,6 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return Dataset(task, ["ground", "square"], [folder / "photos.npy"], rows, np.array(names), rows, none)
 
 
+@pytest.mark.slow
 def test_it_finds_what_it_was_shown_and_a_mirrored_photo_has_its_answer_mirrored_back(
     data: Dataset, tmp_path: Path
 ) -> None:
