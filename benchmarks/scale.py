@@ -36,7 +36,7 @@ LAYOUT = (
     "test: {path: test.csv, image: 'test/{file}', id: file}}}"
 )
 FILES = {"source": "source.zip", "index": "index.csv", "quarantine": "quarantine.csv", "depth": "depth.json"}
-FILES |= {"features": "features.npy", "records": "records", "pixels": "train-0.npy"}
+FILES |= {"features": "features.npy", "targets": "targets", "records": "records", "pixels": "train-0.npy"}
 
 
 class Cost(NamedTuple):
@@ -88,7 +88,7 @@ def download(folder: Path) -> Cost:
 
 
 def index(folder: Path, shards: int = 1) -> Cost:
-    files = {name: folder / FILES[name] for name in ("source", "index", "quarantine", "depth", "features")}
+    files = {name: folder / FILES[name] for name in ("source", "index", "quarantine", "depth", "features", "targets")}
     settings = {"task": "{classification: {}}", "layout": LAYOUT, "strict": True, "shards": shards}
     return run("index", **files, **settings, max_megapixels=179, threads=THREADS)
 
