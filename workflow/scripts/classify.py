@@ -87,9 +87,14 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
 
 
 def _write_files(said: Answered, files: list[Path], out: Path) -> None:
-    """Writes a zip of a mask for each photo, at its size; raises BadInput if the name is that of another file."""
+    """Writes a zip of a mask for each photo, at its size; raises BadInput if it is not named so, and for two photos of
+    one name."""
     if out.suffix != ".zip":
         raise BadInput(f"{out}: a mask for each photo is written into a zip: name it so")
+    named: dict[str, Path] = {}
+    for file in files:
+        if (other := named.setdefault(file.stem, file)) != file:
+            raise BadInput(f"{other} and {file}: their masks would have one name")
     sizes = [images.examine(file.read_bytes()) for file in files]
     found = (
         (f"{file.stem}.png", said.task.file(each, said.decision, size.width, size.height))

@@ -54,8 +54,8 @@ def panels(
     evidence = gathered(target, yardstick.truth, found, yardstick.rows, how)
     errors = target.mistakes(evidence, labels)[target.gravity].to_numpy()
     chosen = _chosen(errors)
-    own = photos[photos.split == split].reset_index(drop=True)
-    rows = own.reset_index().set_index("id")["index"].loc[yardstick.photos.id.iloc[[*chosen.values()]]].to_numpy()
+    first = photos[photos.split == split].reset_index(drop=True).reset_index().drop_duplicates("id").set_index("id")
+    rows = first["index"].loc[yardstick.photos.id.iloc[[*chosen.values()]]].to_numpy()
     pictures = [
         _pictures(target, yardstick, photo, found[[yardstick.rows[place]]][0], how, place)
         for place, photo in zip(chosen.values(), Pixels(parts)[rows], strict=True)

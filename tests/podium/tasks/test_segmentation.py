@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import f1_score, jaccard_score
 
+from classify import Answered, _write_files
 from podium import tasks
 from podium.photos import masks
 from podium.step import BadInput
@@ -129,6 +130,24 @@ def test_predictions_come_back_at_the_size_and_the_place_of_the_photo(tmp_path: 
     values = masks.read(task.file(said.ravel(), {}, 64, 32))
     assert values.shape == (32, 64)
     np.testing.assert_array_equal(values == 1, mask)
+
+
+def test_values_of_sixteen_bits_are_handed_in_as_they_are(tmp_path: Path) -> None:
+    task = made(tmp_path, classes={"none": 0, "salt": 65535}, answer="salt", void=[])
+    said = np.tile([0.1, 0.9], SIDE * SIDE).astype(np.float32)
+    data = task.file(said, {}, 5, 4)
+    assert (masks.read(data) == 65535).all()
+    task.check_file("a.png", data, 5, 4)
+
+
+def test_masks_of_photos_of_one_name_are_never_written_over_each_other(tmp_path: Path) -> None:
+    said = Answered(made(tmp_path), [*CLASSES], {}, np.zeros((2, SIDE * SIDE * 3), np.float32))
+    files = [tmp_path / folder / "a.jpg" for folder in ("x", "y")]
+    with pytest.raises(BadInput, match=r"x/a\.jpg and .*y/a\.jpg: their masks would have one name"):
+        _write_files(said, files, tmp_path / "out.zip")
+    with pytest.raises(BadInput, match=r"out\.csv: a mask for each photo is written into a zip: name it so"):
+        _write_files(said, files, tmp_path / "out.csv")
+    assert not list(tmp_path.glob("*out*"))
 
 
 def test_the_threshold_and_the_least_size_are_those_that_the_metric_rewards(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def read(data: bytes) -> NDArray[np.int64]:
     return colours[..., 0].astype(np.int64)
 
 
-def encode(ids: Ids) -> bytes:
-    """A PNG file of these ids, [height, width]; the same bytes each time."""
+def encode(ids: Ids | NDArray[np.uint16]) -> bytes:
+    """A PNG file of these ids, uint8 or uint16 [height, width]; the same bytes each time."""
     out = io.BytesIO()
     Image.fromarray(ids).save(out, "PNG", compress_level=9)
     return out.getvalue()

@@ -307,7 +307,8 @@ class Task(tasks.Task):
     def file(self, prediction: Floats, decision: Decision, width: int, height: int) -> bytes:
         """A PNG file of the values that masks of the archive have, at the photo's size."""
         values = np.array([each[0] for each in self._values.values()])
-        return masks.encode(values[self.answered(self.sized(prediction, width, height), decision)].astype(np.uint8))
+        values = values.astype(np.uint8 if values.max() <= np.iinfo(np.uint8).max else np.uint16)
+        return masks.encode(values[self.answered(self.sized(prediction, width, height), decision)])
 
     def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
         values = masks.read(data)
