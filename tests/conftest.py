@@ -378,7 +378,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pets(project: Path, **facts: Any) -> None:
-    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump({"tables": TABLES, **facts}))
+    """Writes the competition's file; a fact that is None is left out."""
+    said = {key: value for key, value in {"tables": TABLES, **facts}.items() if value is not None}
+    (project / "config/competitions/pets.yaml").write_text(yaml.safe_dump(said))
 
 
 def plan(change: Callable[[dict[str, Any]], object] = lambda _: None, **given: Any) -> Plan:

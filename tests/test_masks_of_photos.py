@@ -77,6 +77,7 @@ def test_masks_go_from_the_archive_to_checked_submissions(finished: tuple[Path, 
         assert len(np.unique(np.asarray(drawn.convert("RGB")).reshape(-1, 3), axis=0)) > 100
 
     spec = {"classes": {"wall": 0, "photo": 255}, "void": [], "answer": "photo", "runs": "columns", "side": 64}
+    spec |= {"fit": "squash"}
     sample, _, labels = read_asked(project / "data/walls/asked.json")
     write_asked(asked := results / "asked.json", sample, Form("labels", 1, " "), labels)
     inputs = [results / "predictions.npy", results / "decision.json"]

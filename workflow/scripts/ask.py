@@ -8,6 +8,7 @@ import pandas as pd
 from podium import tasks
 from podium.archives.delimited import archive_table
 from podium.archives.opening import Archive
+from podium.predictions import pixel_rows
 from podium.predictions.submission import read_sample, write_asked
 from podium.step import BadInput, Output, log, run
 from podium.tables import read_csv
@@ -28,6 +29,7 @@ def ask(
     top: int,
     separator: str | None,
     decimals: int | None,
+    pixel: str,
 ) -> None:
     """Determine what a submission must look like, before anything is trained.
 
@@ -35,18 +37,23 @@ def ask(
     all test photos, as `id,label`. `task` is the task's name with its settings and the metric. If `ids` is `test`, the
     test photos' ids replace the sample's. `form` is `labels`, `probability` of the positive class, `probabilities` or
     `top`: the `top` most likely labels with `separator` (by default the task's) between them, or in a column each if
-    the sample has these. Numbers have at most so many `decimals`. A sample that does not fit the test photos, the
-    classes or the form raises BadInput, naming the row or the column.
+    the sample has these. Numbers have at most so many `decimals`. `runs` are the run lengths of a mask; `pixels` is a
+    row for each pixel, which is called `pixel`, with the id, the row and the column in braces. A sample that does not
+    fit the test photos, the classes or the form raises BadInput, naming the row or the column.
     """
     photos, target = read_csv(index), tasks.task(task)
     labels, wanted = target.taught(photos), Form(form, top, separator or target.separator, decimals)
     photos = pd.concat([photos, read_csv(quarantine)])
-    found = _asked(Archive(source), photos, tables, sample, ids, target.columns(form, labels))
+    if form == "pixels":
+        found = _asked_of_pixels(Archive(source), photos, sample, pixel)
+    else:
+        found = _asked(Archive(source), photos, tables, sample, ids, target.columns(form, labels))
     target.check_form(found, wanted, labels)
     if separator and form == "top" and len(found.columns) == wanted.labels:
         raise BadInput(f"submission.separator: {found.name} has a column for each label; leave it out")
     _warn_of_unknown(found, wanted, labels)
-    found = found._replace(sizes=_sizes(photos, found.ids)) if target.dense else found
+    if tasks.TASKS[target.name].dense:
+        found = found._replace(sizes=_sizes(photos, found.ids))
     write_asked(asked, _encodable(found, labels), wanted, labels)
     log.info("%s: %s", found.name, ", ".join(found.header))
 
@@ -74,6 +81,14 @@ def _asked(
     if sample:
         return read_sample(archive_table(archive, sample), column, test, called, ids)
     return Sample(called, [column, *(columns or [label])], list(test), 0, *form)
+
+
+def _asked_of_pixels(archive: Archive, photos: pd.DataFrame, sample: str | None, pixel: str) -> Sample:
+    tests = photos.id[photos.split == "test"].drop_duplicates().tolist()
+    if sample is None:
+        raise BadInput("submission.sample: a row for each pixel needs a sample, which says in which order")
+    sizes = dict(zip(tests, _sizes(photos, tests), strict=True))
+    return pixel_rows.read_sample(sample, archive.read(sample), pixel, sizes)
 
 
 def _sizes(photos: pd.DataFrame, ids: list[str]) -> tuple[tuple[int, int], ...]:

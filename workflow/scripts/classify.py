@@ -19,6 +19,7 @@ from podium.photos import images, pixels
 from podium.step import BadInput, log, without_chatter
 from podium.tables import write_csv
 from podium.tasks.cells import Form
+from podium.tasks.dense import DenseTask
 
 Floats = NDArray[np.float32]
 
@@ -75,8 +76,8 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
         if not found.files:
             raise BadInput(f"{', '.join(map(str, photos))}: no photo that can be read")
         said = (_experiment if model.is_dir() else _model)(model, found, saved_model)
-    if said.task.dense:
-        _write_files(said, found.files, out)
+    if isinstance(said.task, DenseTask):
+        _write_files(said.task, said, found.files, out)
         return
     rows = _rows(said).set_axis([str(file) for file in found.files])
     table = rows.reindex([str(file) for file in listed])
@@ -86,7 +87,7 @@ def classify(model: Path, photos: list[Path], out: Path, saved_model: str | None
     partial.replace(out)
 
 
-def _write_files(said: Answered, files: list[Path], out: Path) -> None:
+def _write_files(task: DenseTask, said: Answered, files: list[Path], out: Path) -> None:
     """Writes a zip of a mask for each photo, at its size; raises BadInput if it is not named so, and for two photos of
     one name."""
     if out.suffix != ".zip":
@@ -97,7 +98,7 @@ def _write_files(said: Answered, files: list[Path], out: Path) -> None:
             raise BadInput(f"{other} and {file}: their masks would have one name")
     sizes = [images.examine(file.read_bytes()) for file in files]
     found = (
-        (f"{file.stem}.png", said.task.file(each, said.decision, size.width, size.height))
+        (f"{file.stem}.png", task.file(each, said.decision, size.width, size.height))
         for file, each, size in zip(files, said.predictions, sizes, strict=True)
     )
     write_zip(partial := out.with_name(f".partial-{out.name}"), found)
@@ -176,7 +177,7 @@ def _mean(
     network = training.load(model, saved_model)
     stored = pixels.Pixels([photos.stored(saved_metadata(model)["decoding"])])
     rows = np.arange(len(stored))
-    side = task.side if task.dense else None
+    side = task.side if isinstance(task, DenseTask) else None
     each = [np.concatenate([*training.average(network, stored, rows, [view], side=side)]) for view in views]
     return np.mean([task.link.tempered(own, 1 / temperature) for own in each], axis=0)
 

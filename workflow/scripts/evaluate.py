@@ -54,6 +54,7 @@ def evaluate(
         evidence = _evidence(target, yardstick, found, decided)
         figures[yardstick.name] = score(target, evidence, own.group.to_numpy())
         _add_plain(target, figures[yardstick.name], yardstick, found, decided)
+        _add_trivial(target, figures[yardstick.name], yardstick, evidence, decided["decision"])
         if yardstick.name in JUDGES and (tests := len(answered(photos[photos.split == "test"]))):
             _promise(figures[yardstick.name], target.metrics, own.group.nunique(), tests)
         by_label.append(target.label_scores(evidence, labels).assign(yardstick=yardstick.name))
@@ -111,6 +112,17 @@ def _add_plain(
             figures[metric]["plain"] = value
 
 
+def _add_trivial(
+    task: tasks.Task, figures: dict[str, Any], yardstick: Yardstick, evidence: NDArray[Any], how: tasks.Decision
+) -> None:
+    """Adds to each figure that of the best of the task's trivial answers, and which one it is."""
+    found = {name: task.figures(own) for name, own in task.trivial(yardstick.truth, evidence, how).items()}
+    for metric, more_is_better in task.metrics.items() if found else ():
+        values = {name: own[metric] for name, own in found.items()}
+        best = (max if more_is_better else min)(values, key=values.__getitem__)
+        figures[metric] |= {"trivial": values[best], "trivial_answer": best}
+
+
 def _digest(photos: pd.DataFrame) -> str:
     """A digest that changes with the photos, their labels or splits, but not with parts, which only divide the work."""
     return hashlib.sha256(photos.drop(columns="part", errors="ignore").to_csv(index=False).encode()).hexdigest()[:16]
@@ -145,6 +157,7 @@ def _add_seeds(
 def _said(metric: str, figure: dict[str, float]) -> str:
     seeds = f", seeds {figure['seeds_mean']:.3f} ± {figure['seeds_std']:.3f}" if "seeds_mean" in figure else ""
     plain = f", plain {figure['plain']:.3f}" if figure.get("plain", figure["value"]) != figure["value"] else ""
+    plain += f", {figure['trivial_answer']} {figure['trivial']:.3f}" if "trivial" in figure else ""
     ends = f"{figure['low']:.3f} to {figure['high']:.3f}"
     return f"{metric.replace('_', ' ')} {figure['value']:.3f} ({ends}{plain}{seeds})"
 

@@ -21,6 +21,7 @@ from podium.photos import images
 from podium.progress import in_threads
 from podium.step import BadInput, Output, escaped, log, run
 from podium.tables import INDEX_COLUMNS, KEYS, QUARANTINE_COLUMNS, answered, write_csv
+from podium.tasks.dense import DenseTask
 
 NAMED_BY = 32  # digits of its digest, which are a label's file's name
 UNSEEN = images.Seen(0, 0, "", "", None)
@@ -65,8 +66,8 @@ def index(
         log.warning("WARNING: %s", doubt)
     photos = _examine(layouts.reader(archive, layout), photos, strict, max_megapixels, threads)
     targets.mkdir(exist_ok=True)
-    if target.dense:
-        photos = _drawn(target, photos, archive.read, targets)
+    if isinstance(target, DenseTask):
+        photos = _drawn(target, photos, archive.read, targets, threads)
     del archive  # it takes as much memory as the table of its photos
     readable, unreadable = photos[photos.reason == ""], photos[photos.reason != ""]
     readable = readable.assign(group=_together(readable.digest, readable.group, _shared(readable)))
@@ -82,22 +83,26 @@ def index(
     depth.write_text(json.dumps({"range": _range(readable, range, percentile)}))
 
 
-def _drawn(task: tasks.Task, photos: pd.DataFrame, read: Callable[[str], bytes], folder: Path) -> pd.DataFrame:
+def _drawn(
+    task: DenseTask, photos: pd.DataFrame, read: Callable[[str], bytes], folder: Path, threads: int
+) -> pd.DataFrame:
     """Keeps the label of each photo that can be read as a file, and names it; raises BadInput, naming the photo."""
-    names = []
-    for file, label, reason, width, height in photos[["file", "label", "reason", "width", "height"]].itertuples(
-        index=False
-    ):
+
+    def drawn(row: tuple[str, str, str, int, int]) -> str:
+        file, label, reason, width, height = row
         if not label or reason:
-            names.append("")
-            continue
+            return ""
         try:
             data = task.drawn(label, read, width, height)
         except ValueError as error:
             raise BadInput(f"{file}: {error}") from None
-        names.append(f"{hashlib.sha256(data).hexdigest()[:NAMED_BY]}.png")
-        (folder / names[-1]).write_bytes(data)
-    return photos.assign(label=names)
+        # Of photos with the same target each thread writes the same bytes.
+        name = f"{hashlib.sha256(data).hexdigest()[:NAMED_BY]}.png"
+        (folder / name).write_bytes(data)
+        return name
+
+    rows = photos[["file", "label", "reason", "width", "height"]].itertuples(index=False, name=None)
+    return photos.assign(label=list(in_threads(drawn, rows, len(photos), "targets", threads)))
 
 
 def _beside(photos: pd.DataFrame, features: pd.DataFrame | None) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from podium.predictions.stored import Predictions, Scaled, mean, write
 from podium.predictions.yardsticks import Yardstick, yardsticks
 from podium.step import BadInput, Output, log, run
 from podium.tables import KEYS, answered, read_csv, write_csv
+from podium.tasks.dense import DenseTask
 
 ENDS = {"": "value", "_low": "low", "_high": "high"}
 
@@ -71,7 +72,7 @@ def robustness(
     yardstick = judging[0]
     levels = [("none", 0.0), *((kind, level) for kind in corruptions for level in corruptions[kind])]
     networks, lines = [training.load(model, saved_model) for model in models], []
-    side = target.side if target.dense else None
+    side = target.side if isinstance(target, DenseTask) else None
     beside = np.load(features[0])[here.to_numpy()] if features else None
     for kind, level in levels:
         spoil = partial(corrupt, f"{kind}-{level}") if kind != "none" else None

@@ -77,7 +77,7 @@ def train(
     fitted, progress = fit(data, **options, seed=seed, resume=resume)
     from podium.networks import events as tensorboard  # only now, since networks without TensorFlow need the memory
 
-    decoding = {"size": options["size"], "fit": options["fit"], **json.loads(depth.read_text())}
+    decoding = {"size": options["size"], "fit": options["fit"], "grey": target.itself, **json.loads(depth.read_text())}
     save(fitted, target, data.labels, columns if features else [], model, **decoding)
     write_csv(history, progress)
     tensorboard.write(events, progress)

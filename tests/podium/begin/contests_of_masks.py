@@ -41,8 +41,8 @@ def salt() -> Members:
     segmentation={"classes": {"sky": 0, "road": 1, "car": 2}, "void": [3]},
     metric="mean_iou",
     tables={
-        "train": image("train.csv", "train/photos/{id}.jpg", "id", mask="train/masks/{id}.png"),
-        "validation": image("validation.csv", "val/photos/{id}.jpg", "id", mask="val/masks/{id}.png"),
+        "train": image("train.csv", "train/photos/{id}.jpg", "id", target="train/masks/{id}.png"),
+        "validation": image("validation.csv", "val/photos/{id}.jpg", "id", target="val/masks/{id}.png"),
         "test": image("test.csv", "test/photos/{id}.jpg", "id"),
     },
     preprocess={"fit": "squash"},

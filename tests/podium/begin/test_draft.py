@@ -8,6 +8,7 @@ import contests_in_paths  # noqa: F401
 import contests_in_tables  # noqa: F401
 import contests_of_masks  # noqa: F401
 import contests_of_numbers  # noqa: F401
+import contests_of_pictures  # noqa: F401
 import pytest
 import yaml
 from conftest import job, plan, write_zip
@@ -48,7 +49,11 @@ def test_a_layout_is_understood_and_the_config_takes_the_file(project: Path, nam
     archive = Contents(project / "contest.zip")
     found = layouts.photos(archive, listing["layout"], tasks.task(listing["task"]), strict=listing["strict"])
     assert set(found.split) >= ({"train", "test"} if "holdout" not in str(right) else {"train"})
-    if sample := right.get("submission", {}).get("sample"):
+    if "form" in right.get("submission", {}) and right["submission"]["form"] == "pixels":
+        assert {f"{key}_1_1" for key in found.id[found.split == "test"]} <= set(
+            archive_table(archive, right["submission"]["sample"]).column("id")
+        )
+    elif sample := right.get("submission", {}).get("sample"):
         asked = archive_table(archive, sample)
         assert set(found.id[found.split == "test"]) == set(asked.column(id_column(asked)))
 
@@ -167,9 +172,18 @@ NO_CONTEST: dict[str, tuple[Members, str]] = {
         | PHOTOS,
         "train.csv: photos have several rows with masks, which no task here answers",
     ),
-    "a folder of masks": (
-        {**PHOTOS, **{name.replace("train/", "masks/"): data for name, data in PHOTOS.items() if "train/" in name}},
-        "the images in 'masks' are masks, but no table lists the photos",
+    "a folder of masks and no test": (
+        {**photos(f"train/{name}" for name in TRAIN), **photos(f"masks/{name}" for name in TRAIN)},
+        "the images in 'masks' are masks, but there is no folder of test photos",
+    ),
+    "pixels of no test photo": (
+        {
+            **photos(f"train/{n}.png" for n in range(20)),
+            **photos(f"train_cleaned/{n}.png" for n in range(20)),
+            **photos(f"test/{n}.png" for n in range(30, 36)),
+            "sample.csv": rows("id,value", ["40_1_1", "40_1_2"], [1, 1]),
+        },
+        "sample.csv: '40_1_1' is neither a test photo nor one of its pixels, such as 12_1_1",
     ),
     "boxes": (
         {

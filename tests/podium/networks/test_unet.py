@@ -36,6 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         (folder / names[-1]).write_bytes(masks.encode(ids))
     pixels.write(folder / "photos.npy", photos.shape, photos)
     spec = {"classes": {"ground": 0, "square": 1}, "void": [], "answer": "square", "runs": "columns", "side": SIDE}
+    spec |= {"fit": "squash"}
     task = tasks.task({"segmentation": spec | {"folder": str(folder), "metric": "iou"}})
     none = np.zeros((0, task.outputs(["ground", "square"])), np.float32)
     rows = np.arange(COUNT)
@@ -62,7 +63,7 @@ def test_it_finds_what_it_was_shown_and_a_mirrored_photo_has_its_answer_mirrored
 def test_photo_and_mask_go_through_the_same_transform_and_nothing_of_void_is_a_target(data: Dataset) -> None:
     """The square stays where the mask says, whatever is drawn."""
     varied = UNVARIED | {"area": [0.4, 0.9], "aspect": 1.3, "rotation": 0.1, "flip": True, "shift": 0.1}
-    feed = augmentation.OfPixels(Pixels(data.files), data, [24], 1, augmentation.Strengths(**varied), 2).feed()
+    feed = augmentation.OfPixels(Pixels(data.files), data, [24], 1, augmentation.Strengths(**varied)).feed()
     photos, targets = (each.numpy() for each in feed.prepare(*feed.draw(data.rows, np.random.default_rng(1), 0)))
     assert photos.shape == (COUNT, 24, 24, 3)
     assert targets.shape == (COUNT, 12, 12, 2)
@@ -71,7 +72,7 @@ def test_photo_and_mask_go_through_the_same_transform_and_nothing_of_void_is_a_t
     assert (bright == (targets[..., 1] == 1))[counted].mean() > 0.97
     assert not counted.all()
     whole = replace(data)
-    plain = augmentation.OfPixels(Pixels(data.files), whole, [24], 1, augmentation.Strengths(**UNVARIED), 2).feed()
+    plain = augmentation.OfPixels(Pixels(data.files), whole, [24], 1, augmentation.Strengths(**UNVARIED)).feed()
     _, one_hot = plain.plain(np.array([3]))
-    np.testing.assert_array_equal(one_hot[0].argmax(-1)[2:], data.task.mask("3.png", SIZE // 2)[2:])
+    np.testing.assert_array_equal(one_hot[0].argmax(-1)[2:], data.task.target("3.png", SIZE // 2)[2:])
     assert not one_hot[0, 0].any()

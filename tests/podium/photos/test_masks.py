@@ -95,5 +95,4 @@ def test_what_has_no_numbers_is_refused() -> None:
 def test_what_is_kept_comes_back_and_is_the_same_file_each_time(ids: np.ndarray) -> None:
     data = masks.encode(ids)
     assert data == masks.encode(ids.copy())
-    np.testing.assert_array_equal(masks.decode(data), ids)
-    assert set(masks.decode(data, 16).ravel()) <= set(ids.ravel())
+    np.testing.assert_array_equal(masks.read(data), ids)

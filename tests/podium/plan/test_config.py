@@ -262,7 +262,7 @@ WRONG_LAYOUTS = {
     ),
     "names without a label": (
         {"names": {"train": "train/{id}", "test": "test/{id}"}},
-        "names.train: 'train/{id}' does not match '{label}'",
+        "names.train: `label` is missing",
     ),
     "names of one test photo": (
         {"names": {"train": "train/{label}/{id}", "test": "test/1.jpg"}},

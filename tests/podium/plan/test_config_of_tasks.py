@@ -74,7 +74,31 @@ REFUSED = {
     ),
     "a mask of a part of the photo": (
         {"task": "segmentation", "preprocess": {"fit": "crop"}},
-        "preprocess.fit: a mask needs the whole photo: `squash`, not `crop`",
+        "preprocess.fit: the task segmentation takes squash or keep, not crop",
+    ),
+    "a label that is kept": (
+        {"preprocess": {"fit": "keep"}},
+        "preprocess.fit: the task classification takes crop or pad or squash, not keep",
+    ),
+    "a target of a label": (
+        {"tables": None, "names": {"train": "a/{label}/{id}", "target": "b/{id}", "test": "c/{id}"}},
+        "names.train: a `target` is a file for each photo, which the task classification does not have",
+    ),
+    "a label of a photo that is its own": (
+        {"task": "image_to_image", "image_to_image": {"input": "grey"}},
+        "tables.train: leave `label` out: with `input: grey` each photo is its own target",
+    ),
+    "no picture": (
+        {"task": "image_to_image", "tables": None, "names": {"train": "a/{id}", "test": "c/{id}"}},
+        "names.train: `target` or `label` is missing",
+    ),
+    "pixels of labels": (
+        {"submission": {"form": "pixels"}},
+        "submission.form: the task classification has no 'pixels'",
+    ),
+    "a name of pixels without pixels": (
+        {"submission": {"pixel": "{id}_{row}_{column}"}},
+        "submission.pixel: has no effect without `form: pixels`",
     ),
     "an own metric of masks": (
         {"task": "segmentation", "metric": "mine.py"},
@@ -170,17 +194,39 @@ MASKS = {"task": "segmentation", "preprocess": {"fit": "squash"}, "run": ["unet"
 def test_a_mask_has_its_classes_a_folder_of_files_and_a_zip_of_files_as_submission(project: Path) -> None:
     pets(project, archive="pets.zip", **MASKS)
     one = plan()
-    two = {"classes": {"background": 0, "foreground": 1}, "void": [], "answer": None, "runs": "columns", "side": 192}
-    assert one.settings("index", job())["task"] == {"segmentation": two | {"folder": "data/pets/targets"}}
+    said = {"classes": None, "void": [], "answer": None, "runs": "columns", "side": 192}
+    made = {"folder": "data/pets/targets", "fit": "squash"}
+    assert one.settings("index", job())["task"] == {"segmentation": said | made}
     assert one.targets[0] == "results/pets/unet/submission.zip"
     pets(project, archive="pets.zip", **MASKS | {"submission": {"form": "runs"}})
     assert plan().targets[0] == "results/pets/unet/submission.csv"
 
 
+GREY = {"task": "image_to_image", "image_to_image": {"input": "grey", "side": 32}, "preprocess": {"fit": "keep"}}
+GREY |= {"tables": None, "names": {"train": "a/{id}", "test": "b/{id}"}, "run": ["small_unet"]}
+
+
+def test_photos_that_are_shown_in_grey_are_stored_so(project: Path) -> None:
+    pets(project, archive="pets.zip", **GREY, defaults={"size": 32})
+    assert plan().settings("preprocess", job(part="train-0", size="32"))["grey"] is True
+    pets(project, archive="pets.zip")
+    assert plan().settings("preprocess", job(part="train-0", size="32"))["grey"] is False
+
+
 @pytest.mark.parametrize(
     ("facts", "experiment", "message"),
     [
-        (MASKS, "linear", "linear.train.network: head is no network for the task segmentation (there are: unet)"),
+        (GREY, "small_unet", "size: must be image_to_image.side, 32, with `preprocess.fit: keep`, not 224"),
+        (
+            GREY | {"defaults": {"size": 32, "train": {"unet": {"sizes": [32]}}}},
+            "unet",
+            "train.unet.augment.light: image_to_image takes 0, since photo and target go through the same transform",
+        ),
+        (
+            MASKS,
+            "linear",
+            "linear.train.network: head is no network for the task segmentation (there are: small_unet, unet)",
+        ),
         ({}, "unet", "unet.train.network: unet is no network for the task classification (there are: cnn, finetune,"),
     ],
 )

@@ -22,7 +22,8 @@ VOID = 255
 
 
 def made(folder: Path, metric: str = "mean_iou", **changed: Any) -> tasks.Task:
-    said = {"classes": CLASSES, "void": [0], "answer": None, "runs": "columns", "side": SIDE, "folder": str(folder)}
+    said = {"classes": CLASSES, "void": [0], "answer": None, "runs": "columns", "side": SIDE, "fit": "squash"}
+    said |= {"folder": str(folder)}
     return tasks.task({"segmentation": said | changed | {"metric": metric}})
 
 
@@ -53,7 +54,7 @@ def test_values_become_classes_and_void_and_come_back(tmp_path: Path) -> None:
     task = made(tmp_path)
     values = np.array([[10, 20, 21], [30, 0, 10]])
     data = task.drawn(task.read_file("m.png"), {"m.png": png(values)}.__getitem__, 3, 2)
-    assert masks.decode(data).tolist() == [[0, 1, 1], [2, VOID, 0]]
+    assert masks.read(data).tolist() == [[0, 1, 1], [2, VOID, 0]]
     assert task.labels(["x"]) == ["sky", "tree", "road"]
     assert task.outputs(["sky", "tree", "road"]) == SIDE * SIDE * 3
 
@@ -75,13 +76,13 @@ def test_a_mask_that_is_not_of_the_photo_or_of_other_classes_is_refused(
 
 def test_run_lengths_are_of_the_class_that_is_answered(tmp_path: Path) -> None:
     task = made(tmp_path, classes={"background": 0, "salt": 1}, answer="salt", void=[])
-    assert masks.decode(task.drawn(task.read("1 2 5 1"), {}.__getitem__, 3, 2)).tolist() == [[1, 0, 1], [1, 0, 0]]
-    assert masks.decode(task.drawn(task.read(""), {}.__getitem__, 3, 2)).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert masks.read(task.drawn(task.read("1 2 5 1"), {}.__getitem__, 3, 2)).tolist() == [[1, 0, 1], [1, 0, 0]]
+    assert masks.read(task.drawn(task.read(""), {}.__getitem__, 3, 2)).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_the_other_class_is_where_no_run_is_whatever_they_are_called(tmp_path: Path) -> None:
     task = made(tmp_path, classes={"ball": 1, "none": 0}, answer="ball", void=[])
-    assert masks.decode(task.drawn(task.read("1 2"), {}.__getitem__, 2, 2)).tolist() == [[0, 1], [0, 1]]
+    assert masks.read(task.drawn(task.read("1 2"), {}.__getitem__, 2, 2)).tolist() == [[0, 1], [0, 1]]
     with pytest.raises(ValueError, match="run lengths are of two classes, not of 3"):
         made(tmp_path).drawn("runs:1 2", {}.__getitem__, 2, 2)
 
@@ -141,12 +142,13 @@ def test_values_of_sixteen_bits_are_handed_in_as_they_are(tmp_path: Path) -> Non
 
 
 def test_masks_of_photos_of_one_name_are_never_written_over_each_other(tmp_path: Path) -> None:
-    said = Answered(made(tmp_path), [*CLASSES], {}, np.zeros((2, SIDE * SIDE * 3), np.float32))
+    task = made(tmp_path)
+    said = Answered(task, [*CLASSES], {}, np.zeros((2, SIDE * SIDE * 3), np.float32))
     files = [tmp_path / folder / "a.jpg" for folder in ("x", "y")]
     with pytest.raises(BadInput, match=r"x/a\.jpg and .*y/a\.jpg: their masks would have one name"):
-        _write_files(said, files, tmp_path / "out.zip")
+        _write_files(task, said, files, tmp_path / "out.zip")
     with pytest.raises(BadInput, match=r"out\.csv: a mask for each photo is written into a zip: name it so"):
-        _write_files(said, files, tmp_path / "out.csv")
+        _write_files(task, said, files, tmp_path / "out.csv")
     assert not list(tmp_path.glob("*out*"))
 
 

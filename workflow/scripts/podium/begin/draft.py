@@ -12,6 +12,7 @@ from podium.begin import Doubt, Finding, Settings, beside, description, masks, t
 from podium.begin.catalogue import Catalogue
 from podium.begin.labels import Asked, fractions, of_two
 from podium.begin.paths import Paths, paths
+from podium.begin.pictures import pictures
 from podium.begin.roles import Listing, Roles, numbers, roles
 from podium.begin.target import Target
 from podium.plan.settings import merge
@@ -138,7 +139,7 @@ def _reason(catalogue: Catalogue, otherwise: str) -> str:
 
 def _spec(catalogue: Catalogue, listing: Listing, goal: Target) -> Settings:
     column = listing.template.column
-    said = {"label": goal.label} if goal.label else {"mask": masks.files(catalogue, listing.table, column)}
+    said = {"label": goal.label} if goal.label else {"target": masks.files(catalogue, listing.table, column)}
     return {"path": listing.table.name, "image": listing.template.text, "id": column, **said}
 
 
@@ -172,8 +173,11 @@ def _strict(catalogue: Catalogue, made: Draft, listings: list[Listing]) -> None:
 
 
 def _of_paths(catalogue: Catalogue, found: Roles, made: Draft) -> Asked:
+    if asked_for := pictures(catalogue, found.sample):
+        made.findings += asked_for
+        return Asked.of(found.sample)
     if catalogue.masks:
-        raise BadInput(f"the images in '{min(catalogue.masks)}' are masks, but no table lists the photos")
+        raise BadInput(f"the images in '{min(catalogue.masks)}' are masks, but there is no folder of test photos")
     if found.sample and not found.test:
         first = found.asked[0]
         zeros = next((key for key in catalogue.by_name if key != first and key.lstrip("0") == first), "")

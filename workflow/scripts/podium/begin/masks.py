@@ -35,11 +35,16 @@ def target(catalogue: Catalogue, train: Table, column: str, asked: Asked) -> Tar
         return Target(label, [_finding({"answer": "foreground"}, "runs", why)], [])
     if (asked.columns and not runs) or not (template := files(catalogue, train, column)):
         return None
-    shares = _values(catalogue, template)
+    shares = values(catalogue, catalogue.masks[posixpath.dirname(template)])
     if len(shares) > MOST:
         raise BadInput(
             f"{template}: has {len(shares)} different values: pictures, no masks, which no task here answers"
         )
+    return Target([], [finding(catalogue, template, shares, runs=bool(runs))], [])
+
+
+def finding(catalogue: Catalogue, template: str, shares: dict[int, float], *, runs: bool) -> Finding:
+    """What masks that have these shares of values say; `runs` says whether run lengths are asked for."""
     classes = _classes(catalogue, [*shares])
     void = [name for name in classes if VOID.fullmatch(name)]
     settings: Settings = {"classes": {name: value for name, value in classes.items() if name not in void}}
@@ -48,7 +53,7 @@ def target(catalogue: Catalogue, train: Table, column: str, asked: Asked) -> Tar
         settings["answer"] = next((name for name in classes if name == "foreground"), [*classes][1])
     said = ", ".join(f"{value} ({share:.1%})" for value, share in list(shares.items())[:8])
     why = f"{template}: masks of {len(shares)} values: {said}{', …' * (len(shares) > 8)} (likely)"
-    return Target([], [_finding(settings, "runs" if runs else "labels", why)], [])
+    return _finding(settings, "runs" if runs else "labels", why)
 
 
 def files(catalogue: Catalogue, table: Table, column: str) -> str | None:
@@ -68,9 +73,9 @@ def _finding(settings: Settings, form: str, why: str) -> Finding:
     return Finding({"task": "segmentation", "segmentation": settings, "submission": submission, **ALWAYS}, why)
 
 
-def _values(catalogue: Catalogue, template: str) -> dict[int, float]:
-    """The values in some masks of a template's folder, and the share of the pixels that each has."""
-    names, found = catalogue.masks[posixpath.dirname(template)], dict[int, int]()
+def values(catalogue: Catalogue, names: list[str]) -> dict[int, float]:
+    """The values in some of these masks, and the share of the pixels that each has; raises BadInput for colours."""
+    found = dict[int, int]()
     for name in names[:: max(1, len(names) // READ)][:READ]:
         try:
             values, counts = np.unique(masks.read(catalogue.contents.read(name)), return_counts=True)

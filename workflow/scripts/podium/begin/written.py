@@ -17,6 +17,7 @@ ORDER = (
     "ordinal",
     "regression",
     "segmentation",
+    "image_to_image",
     "metric",
     "tables",
     "names",

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 def for_any_size(network: "keras.Model", size: int, fit: str) -> "keras.Model":
-    """The network behind what `preprocess` does to make a square of a photo: uint8 [n, h, w, 3] -> its output.
+    """The network behind what `preprocess` does to make a square of a photo: uint8 [n, h, w, 3] -> its output. With the
+    fit `keep`, photos must be of this size.
 
     One that takes features beside the photo still does, float32 [n, features].
     """
     import keras
 
+    if fit == "keep":  # which no layer of Keras does
+        inputs = keras.Input((size, size, 3), dtype="uint8", name="photo")
+        return keras.Model(inputs, network(keras.layers.Rescaling(1.0, name="resize")(inputs)))
     inputs = keras.Input((None, None, 3), dtype="uint8", name="photo")
     resize = keras.layers.Resizing(
         size,

@@ -5,7 +5,8 @@ pixels of any size and gives probabilities, with a table of how the fit went; an
 a saved model's probabilities for the same kind of files that it was trained on.
 
 Beside the networks stands what they share: `training`, `augmentation` and `events` for all that train on pixels,
-`scratch` for those from scratch, `depthwise` and `freezing` for those on a backbone.
+`scratch` for those from scratch, `depthwise` and `freezing` for those on a backbone, `dense` for those that answer each
+pixel.
 """
 
 from typing import Literal, NamedTuple
@@ -30,6 +31,7 @@ NETWORKS = {
     "head": Network("embeddings", pretrained=True, claims_gpus="never"),
     "finetune": Network("pixels", pretrained=True, claims_gpus="always"),
     "unet": Network("pixels", pretrained=True, claims_gpus="always", dense=True),
+    "small_unet": Network("pixels", pretrained=False, claims_gpus="where there are any", dense=True),
     "cnn": Network("pixels", pretrained=False, claims_gpus="where there are any"),
     "mlp": Network("pixels", pretrained=False, claims_gpus="where there are any"),
 }

@@ -13,8 +13,10 @@ from podium.photos import views
 from podium.photos.corruptions import corrupt
 from podium.photos.pixels import Pixels
 from podium.step import BadInput
+from podium.tasks.dense import DenseTask
 
-KEPT = 2**28  # bytes of masks that stay in memory
+KEPT = 2**28  # bytes of targets that stay in memory
+BRIGHTEST = 255
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -78,7 +80,7 @@ class Augmentation:
         """Pixels, side, transforms, gains (contrast, then one for each colour), what is mixed in, targets."""
         strengths, count = self._strengths, len(some)
         side = self._side(epoch)
-        boxes = views.crops(random, count, strengths.area, strengths.aspect, strengths.flip, strengths.shift)
+        boxes = self._boxes(random, count, side)
         turns = random.uniform(-strengths.rotation, strengths.rotation, count)
         contrast = random.uniform(1 - strengths.light, 1 + strengths.light, (count, 1))
         brightness = random.uniform(1 - strengths.light, 1 + strengths.light, (count, 1))
@@ -94,6 +96,11 @@ class Augmentation:
             *mixed,
             targets,
         )
+
+    def _boxes(self, random: np.random.Generator, count: int, side: int) -> NDArray[np.float64]:  # noqa: ARG002
+        """What is cut out of each photo."""
+        strengths = self._strengths
+        return views.crops(random, count, strengths.area, strengths.aspect, strengths.flip, strengths.shift)
 
     def prepare(
         self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
@@ -139,43 +146,61 @@ class Augmentation:
 
 
 class OfPixels(Augmentation):
-    """The same where each pixel has a target: photos and masks go through the same transform.
+    """The same where each pixel has a target: photos and targets go through the same transform.
 
     Masks, uint8 of the classes' numbers, become one-hot targets of half of the side, with nothing of void and of what
-    lies outside of a photo.
+    lies outside of a photo; pictures become targets in 0..1.
     """
 
-    def __init__(
-        self, photos: Pixels, data: Dataset, sizes: list[int], epochs: int, strengths: Strengths, classes: int
-    ) -> None:
+    def __init__(self, photos: Pixels, data: Dataset, sizes: list[int], epochs: int, strengths: Strengths) -> None:
         super().__init__(photos, data, sizes, epochs, strengths)
-        self._classes = classes
-        self._masks = lru_cache(KEPT // max(photos.size**2, 1))(self._read)
+        assert isinstance(data.task, DenseTask)
+        self._link, self._colours = data.task.link, data.task.channels
+        self._targets = lru_cache(KEPT // (photos.size**2 * (1 if self._link.coarse else self._colours)))(self._read)
 
     def feed(self) -> Feed:
         types = (tf.uint8, tf.int32, *[tf.float32] * 4, tf.uint8)
         return Feed(self.draw, types, self.prepare, self._whole, self.work)
 
     def plain(self, some: Ints) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:  # type: ignore[override]
-        """The photos numbered `some` as they are stored, and their masks, as large."""
-        return self._photos[self._data.rows[some]], np.stack([self._masks(int(each)) for each in some])
+        """The photos numbered `some` as they are stored, and their targets, as large."""
+        return self._photos[self._data.rows[some]], np.stack([self._targets(int(each)) for each in some])
 
     def _read(self, number: int) -> NDArray[np.uint8]:
-        return self._data.mask(number, self._photos.size)
+        return self._data.target(number, self._photos.size)
 
     def _whole(self, some: Ints) -> tuple[NDArray[np.uint8], Floats]:
-        masks = np.stack([self._data.mask(int(each), self._photos.size // 2) for each in some])
-        return self._photos[self._data.rows[some]], (masks[..., None] == np.arange(self._classes)).astype(np.float32)
+        photos, targets = self.plain(some)
+        if not self._link.coarse:
+            return photos, targets.astype(np.float32) / np.float32(BRIGHTEST)
+        half = targets[:, 1::2, 1::2]  # as of a mask that is resized to half of its side
+        return photos, (half[..., None] == np.arange(self._link.channels)).astype(np.float32)
 
     def prepare(
         self, pixels: Any, side: Any, transforms: Any, gains: Any, region: Any, share: Any, targets: Any
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The batch, float32 [n, side, side, 3] in 0..255, and its targets [n, side / 2, side / 2, classes]."""
+        """The batch, float32 [n, side, side, 3] in 0..255, and its targets [n, side / 2, side / 2, classes], or of
+        pictures [n, side, side, channels]."""
         del region, share  # photos are not mixed
         cut = self._lit(_cut(pixels, transforms, side, "BILINEAR", "REFLECT", 0.0), gains)
+        if not self._link.coarse:
+            shown = _cut(targets, transforms, side, "BILINEAR", "REFLECT", 0.0, self._colours) / BRIGHTEST
+            return self._shaped(cut), tf.ensure_shape(shown, [None, None, None, self._colours])
         masks = _cut(targets[..., None], _halved(transforms), side // 2, "NEAREST", "CONSTANT", -1.0, 1)
-        one_hot = tf.cast(masks == tf.range(self._classes, dtype=tf.float32), tf.float32)
-        return self._shaped(cut), tf.ensure_shape(one_hot, [None, None, None, self._classes])
+        one_hot = tf.cast(masks == tf.range(self._link.channels, dtype=tf.float32), tf.float32)
+        return self._shaped(cut), tf.ensure_shape(one_hot, [None, None, None, self._link.channels])
+
+
+class Cropped(OfPixels):
+    """Crops of the photos at their own scale, that start at whole pixels; half of them are mirrored."""
+
+    def _boxes(self, random: np.random.Generator, count: int, side: int) -> NDArray[np.float64]:
+        size = self._photos.size
+        corners = random.integers(0, size - side + 1, (2, count)) / size
+        mirrored = random.random(count) < (0.5 if self._strengths.flip else 0)
+        (top, left), length = corners, side / size
+        across = np.where(mirrored, [left + length, left], [left, left + length])
+        return np.stack([top, across[0], top + length, across[1]], 1)
 
 
 def _halved(transforms: Any) -> tf.Tensor:

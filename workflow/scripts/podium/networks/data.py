@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from podium.predictions.stored import Predictions
 from podium.tasks import Task
+from podium.tasks.dense import DenseTask
 
 LEAST_SPREAD = 1e-6  # of numbers that are all the same
 
@@ -60,10 +61,14 @@ class Dataset:
         """What numbers are centred on and divided by, to be fitted: each float32 [outputs]. 0 and 1 for
         probabilities."""
         if not self.task.link.scaled_targets:
-            count = len(self.labels) if self.task.dense else self.outputs
-            return np.zeros(count, np.float32), np.ones(count, np.float32)
+            return np.zeros(self._weighed, np.float32), np.ones(self._weighed, np.float32)
         own = self.task.targets(self._own_truth, self.outputs).astype(np.float64)
         return own.mean(0).astype(np.float32), np.maximum(own.std(0), LEAST_SPREAD).astype(np.float32)
+
+    @property
+    def _weighed(self) -> int:
+        """How many outputs are told apart: all, or the channels of each pixel."""
+        return self.task.channels if isinstance(self.task, DenseTask) else self.outputs
 
     @cached_property
     def weights(self) -> Floats:
@@ -71,8 +76,8 @@ class Dataset:
 
         By the share of the class to the power -`balance`: at 1 all classes count alike, at 0 all photos do.
         """
-        if not self.balance or not (self.task.link.exclusive or self.task.dense):
-            return np.ones(len(self.labels) if self.task.dense else self.outputs, np.float32)
+        if not self.balance or not (self.task.link.exclusive or isinstance(self.task, DenseTask)):
+            return np.ones(self._weighed, np.float32)
         counts = self.task.frequencies(self._own_truth, self.labels)
         weights = np.maximum(counts, 1.0) ** -self.balance
         return (weights * counts.sum() / (weights * counts).sum()).astype(np.float32)
@@ -88,10 +93,13 @@ class Dataset:
         centre, spread = self.scale
         return (found - centre) / spread if self.task.link.scaled_targets else found
 
-    def mask(self, number: int, side: int) -> NDArray[np.uint8]:
-        """The mask of a photo, uint8 [side, side], of a task that has one."""
+    def target(self, number: int, side: int) -> NDArray[np.uint8]:
+        """What a dense task says of each pixel of the square that a photo was made."""
+        assert isinstance(self.task, DenseTask)
         first = self.count - len(self.taught)
-        return self.task.mask(self.truth[number if number < first else number - len(self.taught)], side)
+        if first <= number < self.count:
+            return self.task.pseudo_target(self.taught[np.array([number - first])][0], side)
+        return self.task.target(self.truth[number if number < first else number - len(self.taught)], side)
 
     def guide(self, some: Ints, scaled: Floats) -> float:
         """What the task's `guide` says of predictions of these photos, none of them taught, as they were fitted."""

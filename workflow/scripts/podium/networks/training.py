@@ -26,6 +26,7 @@ MIRRORED = "flip"  # the view that shows each pixel, in another place
 GUIDE = "val_guide"  # the column of what decides when to stop
 SPARED = 10  # where a fit may stop early, one photo in this many decides when
 PREDICT_PIXELS, PREDICT_PHOTOS = 64 * 224 * 224, 512  # at most in one batch, so that memory grows with neither
+DENSE = 8  # times fewer pixels where each has features of its own
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -162,8 +163,9 @@ def average(
         cut = tf.round(tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), side))
         return network([cut, *numbers] if numbers else cut, training=False)
 
+    most = PREDICT_PIXELS // (photos.size**2 * (DENSE if side else 1))
     with Progress(len(rows), "photos") as progress:
-        for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, PREDICT_PIXELS // photos.size**2))):
+        for some, stored in photos.batches(rows, min(PREDICT_PHOTOS, max(1, most))):
             batch = change(stored, some) if change else stored
             numbers = [] if beside is None else [beside[some]]
             found = [probabilities(batch, cuts.boxes(view, some), *numbers).numpy() for view in views]

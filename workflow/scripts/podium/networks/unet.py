@@ -1,31 +1,23 @@
-"""A class for each pixel: a backbone whose features of each scale are joined by a decoder. Needs TensorFlow.
+"""An answer for each pixel: a pretrained backbone whose features of each scale a decoder joins. Needs TensorFlow."""
 
-Source: Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", 2015.
-"""
-
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from podium import backbones, device, tasks
-from podium.models.reading import saved_metadata
+from podium import backbones, device
 from podium.models.writing import for_any_size
-from podium.networks import depthwise, freezing, training
+from podium.networks import dense, depthwise, freezing, training
 from podium.networks.augmentation import OfPixels, Strengths
 from podium.networks.data import Dataset
 from podium.photos.pixels import Pixels
+from podium.tasks.dense import DenseTask
 
 SCALES = 5  # halvings of a photo's side
-MOMENTUM = 0.9  # of batch norms, as fits may have few steps
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
+predict = dense.predict
 
 
 def fit(
@@ -49,11 +41,11 @@ def fit(
     """Fit on pixels; arguments and result as of `finetune.fit`. The decoder has `width` channels at the finest scale,
     and twice as many, at most eight times, at each coarser one."""
     settings = training.Schedule(**schedule, clip=freezing.CLIP)
-    classes = len(data.labels)
-    shown = OfPixels(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment), classes)
+    assert isinstance(data.task, DenseTask)
+    shown = OfPixels(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment))
     pretrained = partial(backbones.build, backbone, weights)
     taps = _taps(pretrained(policy="float32", sides=[sizes[0]]), sizes[0])
-    decoded = partial(_network, taps=taps, classes=classes, frozen=frozen, dropout=dropout, width=width)
+    decoded = partial(_network, taps=taps, task=data.task, frozen=frozen, dropout=dropout, width=width)
     trained, history = training.fit(
         lambda policy: decoded(depthwise.with_fast_gradients(pretrained(policy=policy)), policy=policy),
         shown.feed(),
@@ -64,18 +56,9 @@ def fit(
         gpus=gpus,
         resume=resume,
     )
-    plain = decoded(pretrained(policy=(policy := device.policy(precision))), policy=policy)
-    plain.set_weights(trained.get_weights())
-    return for_any_size(_finished(plain, size, data.task.side), size, fit), history
-
-
-def predict(
-    model: Path, parts: list[Path], rows: Ints, views: list[str], saved_model: str | None = None
-) -> Iterator[Floats]:
-    """Probabilities float32 [n, side * side * classes] of these rows of the pixels; those of a mirrored photo are
-    mirrored back before they are averaged."""
-    side = tasks.task(saved_metadata(model)["task"]).side
-    return training.average(training.load(model, saved_model), Pixels(parts), rows, views, side=side)
+    policy = device.policy(precision)
+    plain = dense.rebuilt(trained, decoded(pretrained(policy=policy), policy=policy))
+    return for_any_size(dense.finished(plain, data.task, size), size, fit), history
 
 
 def _taps(network: keras.Model, side: int) -> list[int]:
@@ -90,31 +73,16 @@ def _taps(network: keras.Model, side: int) -> list[int]:
 
 
 def _network(
-    network: keras.Model, taps: list[int], classes: int, frozen: float | str, dropout: float, width: int, policy: str
+    network: keras.Model, taps: list[int], task: DenseTask, frozen: float | str, dropout: float, width: int, policy: str
 ) -> keras.Model:
-    """Logits [n, h / 2, w / 2, classes] of photos whose sides are multiples of 32; what is `frozen` does not train."""
+    """Of photos whose sides are multiples of 32; what is `frozen` does not train. Features of the photo's own size, as
+    pictures need them, are made of the photo itself."""
     freezing.freeze(network, frozen, "unet")
     features = [network.layers[place].output for place in taps]
-    convolve = partial(_convolved, policy=policy)
-    found = convolve(features[-1], min(width * 2 ** (len(taps) - 1), 8 * width), 1)
-    for scale in reversed(range(len(taps) - 1)):
-        channels = min(width * 2**scale, 8 * width)
-        found = keras.layers.UpSampling2D(dtype=policy)(found)
-        found = keras.layers.Concatenate(dtype=policy)([found, convolve(features[scale], channels, 1)])
-        found = convolve(convolve(found, channels, 3), channels, 3)
-    found = keras.layers.SpatialDropout2D(dropout, dtype=policy)(found)
-    logits = keras.layers.Conv2D(classes, 1, dtype="float32", name="logits")(found)
-    return keras.Model(network.input, logits)
-
-
-def _convolved(features: Any, channels: int, kernel: int, policy: str) -> Any:
-    found = keras.layers.Conv2D(channels, kernel, padding="same", use_bias=False, dtype=policy)(features)
-    return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(momentum=MOMENTUM, dtype=policy)(found))
-
-
-def _finished(trained: keras.Model, size: int, side: int) -> keras.Model:
-    """Probabilities [n, side * side * classes] of photos of this size."""
-    inputs = keras.Input((size, size, 3))
-    probabilities = keras.layers.Softmax(dtype="float32")(trained(inputs, training=False))
-    resized = keras.layers.Resizing(side, side, dtype="float32")(probabilities)
-    return keras.Model(inputs, keras.layers.Flatten(dtype="float32")(resized))
+    if not task.link.coarse:
+        features.insert(0, keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype=policy)(network.input))
+    *finer, coarsest = features
+    skipped = [dense.convolved(each, dense.channels(width, scale), 1, policy) for scale, each in enumerate(finer)]
+    found = dense.convolved(coarsest, dense.channels(width, len(finer)), 1, policy)
+    found = dense.decoded(found, skipped, width, policy)
+    return dense.answering(network.input, found, task, dropout, policy)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from podium.photos import dicom
+from podium.photos import dicom, geometry
 
 Image.init()
 Image.MAX_IMAGE_PIXELS = None  # `_loaded` has its own limit, which is a setting
@@ -92,23 +92,33 @@ def decode(
     fit: str = "crop",
     range: Sequence[float] | None = None,
     megapixels: float = MEGAPIXELS,
+    grey: bool = False,
 ) -> NDArray[np.uint8]:
-    """Pixels uint8 [size, size, 3]: upright, RGB, resampled bicubically.
+    """Pixels uint8 [size, size, 3]: upright, RGB, resampled bicubically, in `grey` if so wished.
 
     `fit` makes the photo square: `crop` takes the largest central square, `pad` adds grey bars, `squash` changes its
-    proportions. `range` are the values shown black and white in photos of more than 8 bits a pixel. Without it, 0 is
-    black and 65,535 is white, or for floats the larger of 1 and the photo's largest value; DICOM files state the range
-    themselves. Transparent parts become white. Raises the errors of `examine`.
+    proportions, and `keep` leaves a photo that is small enough as it is, at the top left, and mirrors it where it ends;
+    a larger one is scaled down. `range` are the values shown black and white in photos of more than 8 bits a pixel.
+    Without it, 0 is black and 65,535 is white, or for floats the larger of 1 and the photo's largest value; DICOM files
+    state the range themselves. Transparent parts become white. Raises the errors of `examine`.
     """
     # A JPEG much larger than `size` is decoded at a half, a quarter or an eighth of its size.
     with _loaded(data, "RGB", 2 * size, megapixels) as (image, *_):
         ImageOps.exif_transpose(image, in_place=True)
-        rgb = _rgb(image, range)
+        rgb, method = _rgb(image, range), Image.Resampling.BICUBIC
+        rgb = rgb.convert("L").convert("RGB") if grey else rgb
         if fit == "pad":
             return np.asarray(_padded(rgb, size))
-        squash = fit == "squash"
-        method = Image.Resampling.BICUBIC
-        return np.asarray(rgb.resize((size, size), method) if squash else ImageOps.fit(rgb, (size, size), method))
+        if fit == "crop":
+            return np.asarray(ImageOps.fit(rgb, (size, size), method))
+        return geometry.square(rgb, size, fit, method)
+
+
+def whole(data: bytes, mode: str) -> NDArray[np.uint8]:
+    """All pixels, uint8 [height, width, 3] of the mode `RGB`, or [height, width] of `L`; raises Unreadable."""
+    with _loaded(data, mode, 2**16, MEGAPIXELS) as (image, *_):
+        ImageOps.exif_transpose(image, in_place=True)
+        return np.asarray(_rgb(image).convert(mode))
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:

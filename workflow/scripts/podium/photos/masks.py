@@ -39,13 +39,6 @@ def encode(ids: Ids | NDArray[np.uint16]) -> bytes:
     return out.getvalue()
 
 
-def decode(data: bytes, side: int | None = None) -> Ids:
-    """The ids in a PNG file of `encode`, [height, width], or where a `side` is given [side, side]: each pixel is the
-    nearest one."""
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.resize((side, side), Image.Resampling.NEAREST) if side else image)
-
-
 def runs(mask: NDArray[np.bool_], order: Order) -> str:
     """The run lengths of what is True, [height, width]: pairs of a start, counted from 1, and a length.
 

@@ -41,6 +41,7 @@ KAGGLE = "kaggle:"
 
 MULTIPLE = 32  # of which sides are where a network has skip connections
 WHOLE = ("plain", "flip")  # the views that show a whole photo
+OF_PHOTOS, OF_PIXELS = ("crop", "pad", "squash"), ("squash", "keep")  # how photos become squares; the latter show all
 
 
 class Config:
@@ -118,12 +119,14 @@ class Config:
         for name in TASKS.keys() & facts.keys() - {task}:
             raise ConfigError(f"{path}: {name}: has no effect without `task: {name}`")
         _check_tables(f"{path}: tables", facts.get("tables", {}))
+        _check_labels(str(path), facts, task)
         facts = merge({**defaults("competition"), **{key: self._config[key] for key in OVERRIDABLE}}, facts)
         facts = merge(facts, {key: self._given[key] for key in (*OVERRIDABLE, "defaults") if key in self._given})
         check_complete({block: facts[block] for block in DATA_BLOCKS}, "data", "config/config.yaml")
         facts["metric"] = _metric(facts, str(path))
-        if TASKS[task].dense and (fit := facts["preprocess"]["fit"]) != "squash":
-            raise ConfigError(f"{path}: preprocess.fit: a mask needs the whole photo: `squash`, not `{fit}`")
+        fits = OF_PIXELS if TASKS[task].dense else OF_PHOTOS
+        if (fit := facts["preprocess"]["fit"]) not in fits:
+            raise ConfigError(f"{path}: preprocess.fit: the task {task} takes {' or '.join(fits)}, not {fit}")
         _check_range(facts["index"], str(path))
         archives = [facts["archive"]]
         if competition == self.competition and self._config.get("archive"):
@@ -148,9 +151,13 @@ class Config:
         if TASKS[facts["task"]].named_by_columns:
             settings["columns"] = self._label_columns(competition)
         if TASKS[facts["task"]].dense:
-            two = {"background": 0, settings["answer"] or "foreground": 1}
-            settings |= {"classes": settings["classes"] or two, "folder": f"data/{competition}/targets"}
+            settings |= {"folder": f"data/{competition}/targets", "fit": facts["preprocess"]["fit"]}
         return {facts["task"]: settings}
+
+    def grey(self, competition: str) -> bool:
+        """Whether photos are shown in grey."""
+        facts = self.facts(competition)
+        return (said := TASKS[facts["task"]].grey) is not None and facts[facts["task"]][said[0]] == said[1]
 
     def judged_task(self, competition: str) -> Settings:
         """The same with the competition's metric, for all that the metric decides in."""
@@ -238,10 +245,17 @@ class Config:
             others = [each for each, known in NETWORKS.items() if known.dense == dense]
             said = f"{network} is no network for the task {task}{instead(network, others)}"
             raise ConfigError(f"{at('train', 'network')}: {said}")
-        sides = [settings["size"], *settings["train"][network]["sizes"]] if dense else []
-        if odd := [side for side in sides if side % MULTIPLE]:
+        if not dense:
+            return
+        size, own, facts = settings["size"], settings["train"][network], self.facts(competition)
+        if odd := [side for side in [size, *own["sizes"]] if side % MULTIPLE]:
             raise ConfigError(f"{at('size')}: {network} takes sides that are multiples of {MULTIPLE}, not {odd[0]}")
-        if dense and (cut := [view for view in settings["predict"]["views"] if view not in WHOLE]):
+        if facts["preprocess"]["fit"] == "keep" and (side := facts[task]["side"]) != size:
+            raise ConfigError(f"{at('size')}: must be {task}.side, {side}, with `preprocess.fit: keep`, not {size}")
+        for name in (each for each in TASKS[task].unvaried if own.get("augment", {}).get(each)):
+            said = f"{task} takes 0, since photo and target go through the same transform"
+            raise ConfigError(f"{at('train', network, 'augment', name)}: {said}")
+        if cut := [view for view in settings["predict"]["views"] if view not in WHOLE]:
             raise ConfigError(
                 f"{at('predict', 'views')}: '{cut[0]}' does not show each pixel, as {' and '.join(WHOLE)} do"
             )
@@ -326,6 +340,7 @@ def _check_submission(where: str, said: Settings, task: str) -> None:
     if form not in facts.forms:
         raise ConfigError(f"{where}.form: the task {task} has no '{form}'{instead(form, facts.forms)}")
     needs = {"ids": ("sample", "sample" in said), "top": ("form: top", form == "top")}
+    needs["pixel"] = ("form: pixels", form == "pixels")
     needs["separator"] = (f"form: {' or '.join(facts.lists)}", form in facts.lists)
     needs["decimals"] = (f"form: {' or '.join(facts.decimals)}", form in facts.decimals)
     for key, (wanted, there) in needs.items():
@@ -368,6 +383,30 @@ def _check_tables(where: str, tables: Settings) -> None:
         if not re.search("{.+?}", table["image"]):
             wanted = f'a column in braces, such as "{{{table["id"]}}}"'
             raise ConfigError(f"{where}.{split}.image: '{table['image']}' is one file for all rows; name {wanted}")
+
+
+def _check_labels(where: str, facts: Settings, task: str) -> None:
+    """Raises ConfigError unless the layout says where the labels are, once: in columns, in paths or in files."""
+    grey = TASKS[task].grey
+    itself = grey and facts.get(task, {}).get(grey[0]) == grey[1] and f"`{grey[0]}: {grey[1]}`"
+    for layout in ("tables", "names"):
+        for split in (each for each in SPLITS[:-1] if each in facts.get(layout, {})):
+            said, at = _labels_said(facts[layout], split), f"{where}: {layout}.{split}"
+            if "target" in said and not TASKS[task].dense:
+                raise ConfigError(f"{at}: a `target` is a file for each photo, which the task {task} does not have")
+            if said and itself:
+                raise ConfigError(f"{at}: leave `{said[0]}` out: with {itself} each photo is its own target")
+            if not said and not itself:
+                wanted = "`target` or `label`" if TASKS[task].dense else "`label`"
+                raise ConfigError(f"{at}: {wanted} is missing")
+
+
+def _labels_said(layout: Settings, split: str) -> list[str]:
+    """The keys by which a layout says the labels of a split."""
+    spec = layout[split]
+    if isinstance(spec, dict):
+        return [key for key in ("label", "target") if key in spec]
+    return ["label"] * ("{label}" in spec) + ["target"] * ("target" in layout)
 
 
 def _has_no_digest(archive: str | None) -> bool:

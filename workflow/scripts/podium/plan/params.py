@@ -31,7 +31,9 @@ def split(job: Job) -> Settings:
 
 
 def ask(job: Job) -> Settings:
-    asked = {key: job.facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator", "decimals")}
+    asked = {
+        key: job.facts["submission"][key] for key in ("sample", "ids", "form", "top", "separator", "decimals", "pixel")
+    }
     return {**job.judged, "tables": job.facts["tables"], **asked}
 
 
@@ -40,7 +42,8 @@ def pack(job: Job) -> Settings:
 
 
 def preprocess(job: Job) -> Settings:
-    return {"part": job.wildcards.part, "size": int(job.wildcards.size), **job.facts["preprocess"]}
+    own = {"part": job.wildcards.part, "size": int(job.wildcards.size), "grey": job.config.grey(job.competition)}
+    return {**own, **job.facts["preprocess"]}
 
 
 def embed(job: Job) -> Settings:

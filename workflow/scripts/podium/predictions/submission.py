@@ -7,7 +7,7 @@ from pathlib import Path
 from podium.archives.delimited import Table, parse_table
 from podium.step import BadInput, log
 from podium.tasks import Task
-from podium.tasks.cells import Form, Sample
+from podium.tasks.cells import Form, PixelIds, Sample
 
 
 def read_sample(table: Table, id_column: str, test: dict[str, str], called: str, ids: str = "sample") -> Sample:
@@ -61,7 +61,8 @@ def write_asked(path: Path, sample: Sample, form: Form, labels: list[str]) -> No
 def read_asked(path: Path) -> tuple[Sample, Form, list[str]]:
     said, form, labels = json.loads(path.read_text(encoding="utf-8"))
     sample = Sample(*said)
-    return sample._replace(sizes=tuple((width, height) for width, height in sample.sizes)), Form(*form), labels
+    sizes = tuple((width, height) for width, height in sample.sizes)
+    return sample._replace(sizes=sizes, pixels=sample.pixels and PixelIds(*sample.pixels)), Form(*form), labels
 
 
 def check_submission(name: str, data: bytes, sample: Sample, task: Task, labels: list[str], form: Form) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -42,6 +42,8 @@ class Facts(NamedTuple):
     named_by_columns: bool = False  # its labels are the names of the columns that contain them
     files: tuple[str, ...] = ()  # the forms that are a zip with a file for each photo
     dense: bool = False  # there is an answer for each pixel
+    unvaried: tuple[str, ...] = ()  # kinds of augmentation that would change photos and not their targets
+    grey: tuple[str, str] | None = None  # a setting, and its value with which photos are shown in grey
 
 
 TASKS = {
@@ -84,6 +86,16 @@ TASKS = {
         forms={"labels": "mean_iou", "runs": "iou"},
         files=("labels",),
         dense=True,
+        unvaried=("mixup", "cutmix"),
+    ),
+    "image_to_image": Facts(
+        metrics={"psnr": True, "ssim": True, "rmse": False, "mae": False, "lab_mae": False, "colourfulness": True},
+        shown=("psnr", "ssim", "rmse", "mae"),
+        forms={"labels": "psnr", "pixels": "rmse"},
+        files=("labels",),
+        dense=True,
+        unvaried=("light", "colour", "mixup", "cutmix"),
+        grey=("input", "grey"),
     ),
 }
 OWN = ".py"  # the end of the name of an own metric's file
@@ -126,16 +138,12 @@ class Task(ABC):
     label_figures: tuple[str, ...] = ("precision", "recall", "f1")  # the figures of `label_scores`
     calibrates = True  # predictions are probabilities, which can be made as sure as they are right
     balance = 0.0  # what the metric recommends for the setting `balance`
+    itself = False  # whether photos are shown in grey, and those to train on are their own labels
     stored = "f4"  # the dtype that predictions are stored in: float32, or uint8 of 0 to 1
 
     @property
     def name(self) -> str:
         return next(iter(self.spec))
-
-    @property
-    def dense(self) -> bool:
-        """Whether there is an answer for each pixel, and the index names a file for each label."""
-        return TASKS[self.name].dense
 
     @cached_property
     def metrics(self) -> dict[str, bool]:
@@ -167,6 +175,10 @@ class Task(ABC):
     @abstractmethod
     def read(self, cell: str) -> str:
         """The label as the index stores it, from the text in the archive; raises ValueError, which says why not."""
+
+    def read_file(self, name: str) -> str:
+        """The same of a label that is a file of the archive; raises ValueError if none can be."""
+        raise ValueError(f"a label is no file here, such as {name}")
 
     @abstractmethod
     def read_columns(self, cells: dict[str, str]) -> str:
@@ -279,6 +291,10 @@ class Task(ABC):
 
     # Scores
 
+    def trivial(self, truth: Array, evidence: Array, decision: Decision) -> dict[str, Array]:  # noqa: ARG002
+        """The evidence of answers that need no model, by what these are, for the photos of such evidence."""
+        return {}
+
     @abstractmethod
     def evidence(self, truth: Array, predictions: Floats, decision: Decision) -> Array:
         """All that figures are computed from, with a row for each photo, so that rows can be joined and drawn."""
@@ -294,42 +310,6 @@ class Task(ABC):
     @abstractmethod
     def mistakes(self, evidence: Array, labels: list[str]) -> pd.DataFrame:
         """Of each photo, in this order, whether the answer is `wrong`, the answer as `predicted`, and `gravity`."""
-
-    # Dense tasks: the index names a file for each label, and answers have the size of the photo
-
-    side: int  # of predictions, [n, side * side * classes]
-
-    def read_file(self, name: str) -> str:
-        """The label as the index stores it, where it is a file of the archive; raises ValueError if it cannot be."""
-        raise ValueError(f"a label is no file here, such as {name}")
-
-    def drawn(self, stored: str, read: Callable[[str], bytes], width: int, height: int) -> bytes:
-        """The file to keep of a label, of a photo of this size; raises ValueError, which says why not."""
-        raise NotImplementedError
-
-    def mask(self, name: str, side: int | None = None) -> NDArray[np.uint8]:
-        """What such a file says of each pixel, uint8 [height, width] or [side, side]."""
-        raise NotImplementedError
-
-    def sized(self, prediction: Floats, width: int, height: int) -> Floats:
-        """A photo's prediction, [side * side * classes], at its size: [height, width, classes]."""
-        raise NotImplementedError
-
-    def answered(self, sized: Floats, decision: Decision) -> Ints:
-        """The class's number of each pixel, [height, width], of such predictions."""
-        raise NotImplementedError
-
-    def cell(self, prediction: Floats, decision: Decision, width: int, height: int) -> str:
-        """The cell of a submission for a photo of this size."""
-        raise NotImplementedError
-
-    def file(self, prediction: Floats, decision: Decision, width: int, height: int) -> bytes:
-        """The same in a form that is a file for each photo."""
-        raise NotImplementedError
-
-    def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
-        """Raises BadInput, which begins with `where`, unless a photo's file is such as `file` gives."""
-        raise NotImplementedError
 
     # The submission
 

@@ -35,8 +35,17 @@ class Form(NamedTuple):
         return cells if len(cells) > 1 else cells[0].split(self.separator) if cells[0] else []
 
 
+class PixelIds(NamedTuple):
+    """How pixels are called, such as `{id}_{row}_{column}`, whether they go along the rows, and the first number."""
+
+    template: str
+    by_rows: bool
+    first: int
+
+
 class Sample(NamedTuple):
-    """What a submission must look like; `sizes` are the widths and heights of its photos, if each pixel is answered."""
+    """What a submission must look like; `sizes` are the widths and heights of its photos, if each pixel is answered,
+    and `pixels` says how these are called if each has a row."""
 
     name: str
     header: list[str]
@@ -46,6 +55,7 @@ class Sample(NamedTuple):
     newline: str
     encoding: str
     sizes: tuple[tuple[int, int], ...] = ()
+    pixels: PixelIds | None = None
 
     @property
     def columns(self) -> list[str]:

@@ -90,42 +90,6 @@ class Softmax(Link):
         return np.where(np.equal(temperature, 1), predictions, scaled)
 
 
-class SoftmaxOfPixels(Softmax):
-    """One of several classes a pixel: cross-entropy, and where their `overlap` counts also what Dice lacks of 1.
-
-    Targets and logits are [n, height, width, classes]; a pixel without a target counts for nothing. Dice is that of a
-    whole batch: Milletari et al., "V-Net", 2016.
-    """
-
-    exclusive = False  # of a photo
-
-    def __init__(self, *, overlap: bool) -> None:
-        self._overlap = overlap
-
-    def predictions(self, logits: Floats) -> Floats:
-        """Float32 [n, height, width, classes]."""
-        return super().predictions(logits.reshape(-1, logits.shape[-1])).reshape(logits.shape)
-
-    def loss(self, label_smoothing: float, weights: Floats) -> "keras.losses.Loss":
-        import keras
-
-        plain = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing, reduction=None)
-
-        def both(targets: Any, logits: Any) -> Any:
-            each = keras.ops.sum(targets * weights, -1)  # 0 of pixels without a target
-            loss = keras.ops.sum(plain(targets, logits) * each) / keras.ops.maximum(keras.ops.sum(each), 1)
-            if not self._overlap:
-                return loss
-            there = keras.ops.max(targets, -1, keepdims=True)
-            said = keras.ops.softmax(logits) * there
-            axes = (0, 1, 2)
-            sums = keras.ops.sum(said, axes) + keras.ops.sum(targets, axes)
-            dice = (2 * keras.ops.sum(said * targets, axes) + 1) / (sums + 1)
-            return loss + 1 - keras.ops.mean(dice)
-
-        return both
-
-
 class Sigmoid(Link):
     """Outputs that are true or not, each by itself: binary cross-entropy."""
 

@@ -1,14 +1,9 @@
-"""A class for each pixel. The truth is the name of the file of a photo's mask, str [n]; empty if it has none.
-
-Masks are kept as PNG files of the classes' numbers, at the photo's own size; pixels that are of no class, `VOID`, count
-neither in the loss nor in the figures. Predictions are probabilities [n, side * side * classes] of the whole photo,
-squashed to a square; they are brought back to the photo's size before a pixel's class is answered.
+"""A class for each pixel. Targets are masks of the classes' numbers; pixels that are of no class, `VOID`, count neither
+in the loss nor in the figures. Predictions are probabilities.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from podium import tasks
 from podium.photos import masks
 from podium.photos.masks import VOID
 from podium.step import BadInput
 from podium.tasks import Decision
 from podium.tasks.cells import Form, Sample
-from podium.tasks.links import Link, SoftmaxOfPixels
+from podium.tasks.dense import DenseTask
+from podium.tasks.dense_links import SoftmaxOfPixels
 from podium.tasks.measures import as_rows
 
 STRATA = 10  # equally large parts of the photos, by the share of the answer's class
@@ -31,6 +26,8 @@ LEAST_SIDE, COARSE = 16, 64  # of masks that only shares are counted in
 COUNTED = 200  # of these, about
 BALANCE = 0.5  # where the metric counts classes alike
 STEPS = [number / 20 for number in range(5, 16)]  # probabilities tried as thresholds
+COLOURS = "tab20"  # of matplotlib, for classes in their order
+VOID_COLOUR, WRONG_COLOUR = (0.85, 0.85, 0.85), (0.85, 0.1, 0.1)
 PARTS = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05]  # shares of the photo tried as the least size of a mask
 
 Floats = NDArray[np.float32]
@@ -38,33 +35,38 @@ Ints = NDArray[np.int64]
 Names = NDArray[np.str_]
 
 
-class Task(tasks.Task):
+class Task(DenseTask):
     """Softmax over the classes of each pixel."""
 
-    unit, fewest, calibrates = "classes", 2, False
+    unit, fewest, resampling = "classes", 2, Image.Resampling.NEAREST
     measure, gravity, label_figures = "pixel_accuracy", "error", ("iou", "dice", "share")
-    stored = "u1"
 
     def __init__(
         self,
-        classes: dict[str, int | list[int]],
+        classes: dict[str, int | list[int]] | None,
         void: list[int],
         answer: str | None,
         runs: masks.Order,
-        side: int,
-        folder: str,
+        **square: Any,
     ) -> None:
-        """`classes` are the values of masks by the classes' names, `void` those of no class."""
+        """`classes` are the values of masks by the classes' names, by default 1 for the `answer` and 0 for the rest;
+        `void` those of no class."""
+        super().__init__(**square)
+        classes = classes or {"background": 0, answer or "foreground": 1}
         self._values = {name: [each] if isinstance(each, int) else each for name, each in classes.items()}
-        self._void, self._answer, self._runs, self.side, self._folder = void, answer, runs, side, Path(folder)
+        self._void, self._answer, self._runs = void, answer, runs
 
     @cached_property
     def _names(self) -> list[str]:
         return list(self._values)
 
     @property
-    def link(self) -> Link:  # type: ignore[override]
-        return SoftmaxOfPixels(overlap=self.metric != "pixel_accuracy")
+    def channels(self) -> int:
+        return len(self._names)
+
+    @property
+    def link(self) -> SoftmaxOfPixels:  # type: ignore[override]
+        return SoftmaxOfPixels(self.channels, overlap=self.metric != "pixel_accuracy")
 
     @property
     def _chosen(self) -> int:
@@ -82,9 +84,6 @@ class Task(tasks.Task):
 
     def read_file(self, name: str) -> str:
         return f"file:{name}"
-
-    def read_columns(self, cells: dict[str, str]) -> str:
-        raise ValueError(f"a mask stands in one column, not in {', '.join(cells)}")
 
     def drawn(self, stored: str, read: Callable[[str], bytes], width: int, height: int) -> bytes:
         """The PNG file of the mask that `read` or `read_file` stored of a photo of this size; raises ValueError."""
@@ -112,26 +111,14 @@ class Task(tasks.Task):
     def labels(self, stored: Iterable[str]) -> list[str]:
         return self._names if any(True for _ in stored) else []
 
-    def outputs(self, labels: list[str]) -> int:
-        return self.side**2 * len(labels)
-
-    def doubts(self, stored: "pd.Series[str]", column: str) -> list[str]:  # noqa: ARG002
-        return []
-
-    def truth(self, stored: Iterable[str], labels: list[str]) -> Names:  # noqa: ARG002
-        return np.array([*stored], np.str_)
-
-    def known(self, truth: Names) -> NDArray[np.bool_]:
-        return truth != ""
-
     def strata(self, truth: Names) -> Ints:
         """Tenths of the photos, by how much of each is of the class that is answered."""
-        shares = np.array([np.mean(self.mask(name, LEAST_SIDE) == self._chosen) for name in truth])
+        shares = np.array([np.mean(self.target(name, LEAST_SIDE) == self._chosen) for name in truth])
         return shares.argsort(kind="stable").argsort(kind="stable") * STRATA // max(len(truth), 1)
 
-    def mask(self, name: str, side: int | None = None) -> masks.Ids:
-        """The classes' numbers, uint8, of a photo's own size or [side, side]."""
-        return masks.decode((self._folder / name).read_bytes(), side)
+    def pseudo_target(self, prediction: Floats, side: int) -> masks.Ids:
+        answer = self.answered(self.shaped(prediction), {}).astype(np.uint8)
+        return np.asarray(Image.fromarray(answer).resize((side, side), self.resampling))
 
     # The network
 
@@ -142,16 +129,13 @@ class Task(tasks.Task):
     def frequencies(self, truth: Names, labels: list[str]) -> Ints:
         """Of the pixels of some photos."""
         some = truth[:: max(1, len(truth) // COUNTED)]
-        found = np.concatenate([self.mask(name, COARSE).ravel() for name in some])
+        found = np.concatenate([self.target(name, COARSE).ravel() for name in some])
         return np.bincount(found, minlength=VOID + 1)[: len(labels)]
 
     def targets(self, truth: Names, outputs: int) -> Floats:
         """One-hot by pixels [n, outputs]; nothing of void."""
-        classes = len(self._names)
-        if outputs != self.side**2 * classes:
-            raise ValueError(f"{outputs} outputs are not {self.side} x {self.side} x {classes}")
-        found = np.stack([self.mask(name, self.side) for name in truth])
-        return (found[..., None] == np.arange(classes)).astype(np.float32).reshape(len(truth), outputs)
+        found = np.stack([self.target(name, self.side) for name in truth])
+        return (found[..., None] == np.arange(self.channels)).astype(np.float32).reshape(len(truth), outputs)
 
     def measured(self) -> Any:
         """The share of pixels that are right, without void."""
@@ -166,22 +150,9 @@ class Task(tasks.Task):
 
     # Predictions
 
-    def _probabilities(self, prediction: Floats) -> Floats:
-        side = math.isqrt(prediction.size // len(self._names))
-        return prediction.reshape(side, side, -1)
-
-    def sized(self, prediction: Floats, width: int, height: int) -> Floats:
-        """The probabilities of one photo, [side * side * classes], at its size: [height, width, classes]."""
-        layers = np.moveaxis(self._probabilities(prediction), -1, 0)
-        resized = [
-            Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR)
-            for each in layers.astype(np.float32)
-        ]
-        return np.stack([np.asarray(each) for each in resized], -1)
-
     def guide(self, truth: Names, predictions: Floats) -> float:
         """The metric itself, the more the better, as pixels are many; of the masks at the size of predictions."""
-        figures = self.figures(self.evidence(truth, predictions, {}, len(self._probabilities(predictions[0]))))
+        figures = self.figures(self.evidence(truth, predictions, {}, len(self.shaped(predictions[0]))))
         return figures[self.title] * (-1 if self.metrics[self.title] else 1)
 
     def decision(self, truth: Names, predictions: Floats) -> Decision:
@@ -212,7 +183,7 @@ class Task(tasks.Task):
 
     def answers(self, predictions: Floats, decision: Decision) -> Ints:
         """The classes' numbers of each photo, [n, side, side]."""
-        return np.stack([self.answered(self._probabilities(each), decision) for each in predictions])
+        return np.stack([self.answered(self.shaped(each), decision) for each in predictions])
 
     def shown(self, predictions: Floats, decision: Decision, labels: list[str]) -> pd.DataFrame:
         """The share of the photo that each class has."""
@@ -221,13 +192,22 @@ class Task(tasks.Task):
 
     # Scores
 
+    def trivial(self, truth: Names, evidence: NDArray[Any], decision: Decision) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        """One class everywhere."""
+        found = {}
+        for number, name in enumerate(self._names):
+            confusion = np.zeros_like(evidence["confusion"])
+            confusion[:, :, number] = evidence["confusion"].sum(2)
+            found[f"all {name}"] = as_rows({"confusion": confusion})
+        return found
+
     def evidence(self, truth: Names, predictions: Floats, decision: Decision, side: int | None = None) -> NDArray[Any]:
         """The confusion of each photo's pixels, int [n, classes, classes] with the truth in rows, at its own size."""
         classes = len(self._names)
         found = np.zeros((len(truth), classes, classes), np.int64)
         for number, (name, prediction) in enumerate(zip(truth, predictions, strict=True)):
-            true = self.mask(name, side)
-            sized = self._probabilities(prediction) if side else self.sized(prediction, true.shape[1], true.shape[0])
+            true = self.target(name, side)
+            sized = self.shaped(prediction) if side else self.sized(prediction, true.shape[1], true.shape[0])
             answer, counted = self.answered(sized, decision), true != VOID
             pairs = true[counted].astype(np.int64) * classes + answer[counted]
             found[number] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -278,23 +258,32 @@ class Task(tasks.Task):
         said = [labels[number] for number in wrong.sum(1).argmax(1)]
         return pd.DataFrame({"wrong": error > 0, "predicted": said, "error": error})
 
-    # The submission
+    # Pictures and submissions
 
-    def columns(self, form: str, labels: list[str]) -> list[str] | None:  # noqa: ARG002
-        return None
+    def pictures(self, photo: masks.Ids, truth: masks.Ids, answer: Ints) -> dict[str, NDArray[Any]]:
+        """The mask, the answer and what is wrong, beside the photo."""
+        wrong = (answer != truth) & (truth != VOID)
+        shown = {"truth": self._coloured(truth), "answer": self._coloured(answer)}
+        return {"photo": photo, **shown, "wrong": np.where(wrong[..., None], WRONG_COLOUR, 1.0)}
+
+    def legend(self, labels: list[str]) -> dict[str, NDArray[Any]]:
+        colours = {label: self._coloured(np.array([[number]]))[0, 0] for number, label in enumerate(labels)}
+        return {**colours, "void": np.array(VOID_COLOUR)}
+
+    def _coloured(self, ids: NDArray[Any]) -> NDArray[np.float64]:
+        """Classes' numbers [h, w] as colours [h, w, 3]; void is grey."""
+        from matplotlib import colormaps
+
+        colours = np.array(colormaps[COLOURS].colors)  # type: ignore[attr-defined]
+        found = colours[ids % len(colours)]
+        found[ids == VOID] = VOID_COLOUR
+        return found
 
     def check_form(self, sample: Sample, form: Form, labels: list[str]) -> None:  # noqa: ARG002
         if self._answer is not None and self._answer not in self._names:
             raise BadInput(f"segmentation.answer: no class is called '{self._answer}'")
         if form.kind == "runs" and len(sample.columns) != 1:
             raise BadInput(f"{sample.name}: line 1: {len(sample.columns)} columns next to the id, but runs need one")
-
-    def cells(
-        self, predictions: Floats, decision: Decision, labels: list[str], columns: list[str], form: Form
-    ) -> list[list[str]]:
-        """Of photos that are as large as predictions."""
-        del labels, columns, form
-        return [[self.cell(each, decision, self.side, self.side)] for each in predictions]
 
     def cell(self, prediction: Floats, decision: Decision, width: int, height: int) -> str:
         """Run lengths, proven by reading them."""
@@ -312,10 +301,7 @@ class Task(tasks.Task):
 
     def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
         values = masks.read(data)
-        if values.shape != (height, width):
-            raise BadInput(
-                f"{where}: {values.shape[1]} x {values.shape[0]} pixels, but the photo has {width} x {height}"
-            )
+        self.check_size(where, values, width, height)
         if unknown := set(np.unique(values).tolist()) - {each[0] for each in self._values.values()}:
             raise BadInput(f"{where}: no class has the value {min(unknown)}")
 

@@ -46,6 +46,10 @@ LAYOUTS = {
 class Labels(Protocol):
     """How the competition's task reads labels."""
 
+    @property
+    def itself(self) -> bool:
+        """Whether photos to train on are their own labels."""
+
     def read(self, cell: str) -> str:
         """The label as the index stores it; raises ValueError, which says why not."""
 

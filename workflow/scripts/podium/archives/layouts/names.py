@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from podium import SPLITS
-from podium.archives.layouts import LISTED, Labels
+from podium.archives.layouts import LISTED, UNLABELLED, Labels
 from podium.archives.opening import Archive, member_name
 from podium.photos import images
 from podium.step import BadInput, log
@@ -20,6 +20,7 @@ class Said(NamedTuple):
     id: str
     label: str
     group: str
+    named: dict[str, str]  # all that stands in braces
 
 
 class Pattern(NamedTuple):
@@ -36,7 +37,8 @@ class Pattern(NamedTuple):
         if not (found := self.fits.fullmatch(file)):
             return None
         said = dict(zip(self.names, found.groups(), strict=True))
-        return Said(said.get("id", file.removeprefix(self.folder)), said.get("label", ""), said.get("group", ""))
+        key = said.get("id", file.removeprefix(self.folder))
+        return Said(key, said.get("label", ""), said.get("group", ""), {"id": key, **said})
 
 
 def photos(archive: Archive, spec: dict[str, Any], labels: Labels, *, strict: bool) -> pd.DataFrame:
@@ -59,7 +61,13 @@ def photos(archive: Archive, spec: dict[str, Any], labels: Labels, *, strict: bo
         found[split] = _only_photos(archive, pattern, found[split])
         _check_ids(pattern, found[split])
         _check_rest(pattern, rest, strict)
-    rows = [row for split, files in found.items() for row in _rows(split, files, labels)]
+    template = spec.get("target")
+    rows: list[tuple[str, ...]] = []
+    for split, files in found.items():
+        own = None if split == "test" else "{file}" if labels.itself else template
+        rows += (
+            _rows(split, files, labels) if own is None else _with_targets(split, files, labels, archive, own, strict)
+        )
     return pd.DataFrame(rows, columns=["split", "id", "file", "label", "group", "reason"])[LISTED]
 
 
@@ -70,6 +78,22 @@ def _rows(split: str, files: dict[str, Said], labels: Labels) -> Iterator[tuple[
         except ValueError as error:
             raise BadInput(f"{file}: {error}") from None
         yield split, said.id, file, label, said.group, ""
+
+
+def _with_targets(
+    split: str, files: dict[str, Said], labels: Labels, archive: Archive, template: str, strict: bool
+) -> Iterator[tuple[str, ...]]:
+    """The same where the label of a photo is a file; without `strict`, photos without one are set aside."""
+    for file, said in files.items():
+        try:
+            target = template.format(**said.named, file=file)
+        except KeyError as error:
+            raise BadInput(f"names.target: '{template}': no pattern has the name {error}") from None
+        there = target in archive
+        if strict and not there:
+            raise BadInput(f"{file}: its target '{target}' is not in the archive (`strict: false` sets it aside)")
+        label = labels.read_file(target) if there else ""
+        yield split, said.id, file, label, said.group, "" if there else UNLABELLED
 
 
 def _pattern(key: str, text: str) -> Pattern:

@@ -88,15 +88,17 @@ def _listed(
     """The photos of one table, each row checked, with the `line` that lists each first."""
     ids = table.column(spec["id"], f"tables.{split}.id")
     groups = table.column(spec["group"], f"tables.{split}.group") if "group" in spec else [""] * len(ids)
-    if "mask" in spec:
-        stored = _masks(archive, table, spec["mask"], labels, strict)
+    files = templates.files(archive, table, spec["image"], strict)
+    if "target" in spec:
+        stored = _targets(archive, table, spec["target"], labels, strict)
+    elif labels.itself and split != "test":
+        stored = [labels.read_file(own[0]) for own in files]
     else:
         stored = _stored(table, ids, spec.get("label", []), f"tables.{split}.label", labels, strict)
-    files = templates.files(archive, table, spec["image"], strict)
     rows = _Rows(table, ids, stored, files, [spec["group"]] if "group" in spec else [])
     photos, label = _put_together(rows, labels)
     reasons = _reasons(archive, rows, photos, spec["image"], strict)
-    if {"label", "mask"} & spec.keys():
+    if {"label", "target"} & spec.keys():
         lost = [not label[ids[number]] for number, _ in photos]
         reasons = [UNLABELLED if none else reason for none, reason in zip(lost, reasons, strict=True)]
     columns: dict[str, list[Any]] = {"id": ids, "group": groups, "line": table.lines}
@@ -131,14 +133,14 @@ def _stored(table: Table, ids: list[str], named: str | list[str], key: str, labe
     return found
 
 
-def _masks(archive: Archive, table: Table, template: str, labels: Labels, strict: bool) -> list[str]:
+def _targets(archive: Archive, table: Table, template: str, labels: Labels, strict: bool) -> list[str]:
     """Each row's label, which is a file of the archive; "" where there is none, without `strict`."""
     found = []
     for line, files in zip(table.lines, templates.files(archive, table, template, strict), strict=True):
         there = files[0] in archive
         if strict and not there:
             hint = "(`strict: false` sets such rows aside)"
-            raise BadInput(f"{table.name}: line {line}: the mask '{files[0]}' is not in the archive {hint}")
+            raise BadInput(f"{table.name}: line {line}: the target '{files[0]}' is not in the archive {hint}")
         found.append(labels.read_file(files[0]) if there else "")
     return found
 

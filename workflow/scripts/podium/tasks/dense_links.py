@@ -1,0 +1,150 @@
+"""Links of tasks that answer each pixel; photos, targets and logits are [n, height, width, channels].
+
+Needs TensorFlow only in the methods that say so.
+"""
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from podium.tasks.links import Link, Softmax
+
+if TYPE_CHECKING:
+    import keras
+
+LUMA = [0.299, 0.587, 0.114]  # the grey of a colour, as Pillow and ITU-R BT.601 compute it
+CHROMA = [[0.0, -0.344136, 1.772], [1.402, -0.714136, 0.0]]  # what Cb and Cr add to that grey in red, green and blue
+SMALLEST = 1e-5  # mean squared error, of 50 dB, below which a photo is as good as right
+
+Floats = NDArray[np.float32]
+
+
+class LinkOfPixels(Link):
+    """What stands behind a network's last convolution."""
+
+    coarse = False  # whether a network need only say something of every other row and column
+    channels: int  # of the last convolution
+
+    @abstractmethod
+    def output(self, photo: Any, logits: Any) -> Any:
+        """What the loss is of: layers on a photo in 0..255 and on logits. Needs TensorFlow."""
+
+    @abstractmethod
+    def finished(self, output: Any) -> Any:
+        """Predictions of such outputs, as layers. Needs TensorFlow."""
+
+
+class SoftmaxOfPixels(Softmax, LinkOfPixels):
+    """One of several classes a pixel: cross-entropy, and where their `overlap` counts also what Dice lacks of 1.
+
+    Targets and logits are [n, height, width, classes]; a pixel without a target counts for nothing. Dice is that of a
+    whole batch: Milletari et al., "V-Net", 2016.
+    """
+
+    exclusive, coarse = False, True
+
+    def __init__(self, classes: int, *, overlap: bool) -> None:
+        self.channels, self._overlap = classes, overlap
+
+    def output(self, photo: Any, logits: Any) -> Any:  # noqa: ARG002
+        return logits
+
+    def finished(self, output: Any) -> Any:
+        import keras
+
+        return keras.layers.Softmax(dtype="float32")(output)
+
+    def predictions(self, logits: Floats) -> Floats:
+        """Float32 [n, height, width, classes]."""
+        return super().predictions(logits.reshape(-1, logits.shape[-1])).reshape(logits.shape)
+
+    def loss(self, label_smoothing: float, weights: Floats) -> "keras.losses.Loss":
+        import keras
+
+        plain = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=label_smoothing, reduction=None)
+
+        def both(targets: Any, logits: Any) -> Any:
+            each = keras.ops.sum(targets * weights, -1)  # 0 of pixels without a target
+            loss = keras.ops.sum(plain(targets, logits) * each) / keras.ops.maximum(keras.ops.sum(each), 1)
+            if not self._overlap:
+                return loss
+            there = keras.ops.max(targets, -1, keepdims=True)
+            said = keras.ops.softmax(logits) * there
+            axes = (0, 1, 2)
+            sums = keras.ops.sum(said, axes) + keras.ops.sum(targets, axes)
+            dice = (2 * keras.ops.sum(said * targets, axes) + 1) / (sums + 1)
+            return loss + 1 - keras.ops.mean(dice)
+
+        return both
+
+
+class Residual(LinkOfPixels):
+    """A picture, of which the logits are the difference to the photo; where that is grey, the chroma, Cb and Cr.
+
+    The loss is that of the metric: the mean of the photos' decibels, the squared or the absolute error, or what
+    structural similarity lacks of 1, with the absolute error.
+    """
+
+    activation = "linear"
+
+    def __init__(self, metric: str, *, grey: bool, colours: int) -> None:
+        """`grey` says whether photos are; pictures have 1 or 3 `colours`."""
+        self._metric, self._chroma, self._colours = metric, grey and colours > 1, colours
+        self.channels = 2 if self._chroma else colours
+
+    def output(self, photo: Any, logits: Any) -> Any:
+        import keras
+
+        photo = keras.layers.Rescaling(1 / 255, dtype="float32")(photo)
+        photo = photo if self._colours > 1 else _mixed(photo, [[share] for share in LUMA], "luma")
+        return keras.layers.Add(dtype="float32")([photo, _mixed(logits, CHROMA, "chroma") if self._chroma else logits])
+
+    def finished(self, output: Any) -> Any:
+        import keras
+
+        return keras.layers.ReLU(max_value=1.0, dtype="float32")(output)
+
+    def loss(self, label_smoothing: float, weights: Floats) -> "keras.losses.Loss":  # noqa: ARG002
+        import keras
+
+        axes = (1, 2, 3)
+
+        def squared(targets: Any, outputs: Any) -> Any:
+            return keras.ops.mean(keras.ops.square(targets - outputs), axes)
+
+        def absolute(targets: Any, outputs: Any) -> Any:
+            return keras.ops.mean(keras.ops.abs(targets - outputs), axes)
+
+        def decibels(targets: Any, outputs: Any) -> Any:
+            return 10 * keras.ops.log10(squared(targets, outputs) + SMALLEST)
+
+        def unlike(targets: Any, outputs: Any) -> Any:
+            import tensorflow as tf
+
+            return 1 - tf.image.ssim(targets, outputs, 1.0) + absolute(targets, outputs)
+
+        known = {"psnr": decibels, "rmse": squared, "ssim": unlike}
+        return known.get(self._metric, absolute)
+
+    def predictions(self, logits: Floats) -> Floats:
+        return np.clip(logits, 0, 1)
+
+    def losses(self, targets: Floats, logits: Floats) -> Floats:
+        return ((targets - logits) ** 2).mean((1, 2, 3))
+
+    def tempered(self, predictions: Floats, temperature: float | Floats) -> Floats:  # noqa: ARG002
+        """Colours have no confidence, so they stay as they are."""
+        return predictions
+
+
+def _mixed(values: Any, matrix: list[list[float]], name: str) -> Any:
+    """Each pixel's channels times a matrix that never trains: a layer that a saved model has too."""
+    import keras
+
+    layer = keras.layers.Conv2D(len(matrix[0]), 1, use_bias=False, dtype="float32", name=name)
+    layer.build((None, None, None, len(matrix)))
+    layer.set_weights([np.array(matrix, np.float32)[None, None]])
+    layer.trainable = False
+    return layer(values)
