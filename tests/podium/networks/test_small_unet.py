@@ -33,7 +33,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
         (folder / name).write_bytes(images.png(each))
     shown = np.stack([images.decode((folder / name).read_bytes(), SIZE, "squash", grey=True) for name in names])
     pixels.write(folder / "photos.npy", shown.shape, shown)
-    spec = {"input": "grey", "output": "colour", "side": SIZE, "fit": "squash", "folder": str(folder), "metric": "psnr"}
+    spec = {
+        "input": "grey",
+        "output": "colour",
+        "colours": "regression",
+        "side": SIZE,
+        "fit": "squash",
+        "folder": str(folder),
+        "metric": "psnr",
+    }
     task, labels = tasks.task({"image_to_image": spec}), ["red", "green", "blue"]
     none = np.zeros((0, task.outputs(labels)), np.float32)
     rows = np.arange(COUNT)

@@ -113,7 +113,7 @@ def test_the_config_files_that_come_with_podium_are_valid(path: Path) -> None:
         (
             "defaults.train.network",
             "resnet",
-            "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'unet', 'small_unet', 'cnn', 'mlp']",
+            "defaults.train.network: 'resnet' is not one of ['head', 'finetune', 'unet', 'deeplab', 'small_unet',",
         ),
         ("defaults.predict.views", ["crop-1"], "defaults.predict.views.0: 'crop-1' is not one of"),
         ("defaults.train.head.views", ["crop-0"], "defaults.train.head.views.0: 'crop-0' does not match"),

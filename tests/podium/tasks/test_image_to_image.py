@@ -19,7 +19,14 @@ SIDE, COUNT = 16, 5
 
 
 def made(folder: Path, metric: str = "psnr", **changed: Any) -> DenseTask:
-    said = {"input": "photo", "output": "colour", "side": SIDE, "fit": "squash", "folder": str(folder)}
+    said = {
+        "input": "photo",
+        "output": "colour",
+        "colours": "regression",
+        "side": SIDE,
+        "fit": "squash",
+        "folder": str(folder),
+    }
     task = tasks.task({"image_to_image": said | changed | {"metric": metric}})
     assert isinstance(task, DenseTask)
     return task
@@ -124,3 +131,20 @@ def test_a_teachers_answer_becomes_a_target(tmp_path: Path) -> None:
     right = (pictures / 255).reshape(COUNT, -1).astype(np.float32)
     np.testing.assert_array_equal(task.pseudo_target(right[2], SIDE), task.target(str(truth[2])))
     assert task.pseudo_target(right[2], 32).shape == (32, 32, 3)
+
+
+def test_colours_in_bins_come_back_and_frequent_ones_count_less(tmp_path: Path) -> None:
+    task = made(tmp_path, input="grey", colours="bins")
+    truth, _, _ = kept(tmp_path)
+    link, targets = task.link, task.targets(truth, SIDE * SIDE * 3).reshape(COUNT, SIDE, SIDE, 3)
+    shares = link._shares(np, targets)
+    np.testing.assert_allclose(shares.sum(-1), 1, rtol=1e-5)
+    grey = targets @ np.array([[0.299], [0.587], [0.114]], np.float32)
+    sure = np.concatenate([np.log(shares + 1e-9), grey], -1).astype(np.float32)
+    assert np.abs(link.predictions(sure) - targets).max() < 16 / 255
+    np.testing.assert_allclose(link.pictures(sure), link.predictions(sure), atol=1e-5)
+    counts = task.frequencies(truth, task.labels(truth))
+    assert counts.argmax() in shares.sum((0, 1, 2)).argsort()[-3:]
+    assert counts.min() > 0
+    loss = link.loss(0.0, np.ones(link.channels, np.float32))
+    assert float(loss(targets, sure)) < float(loss(targets, np.zeros_like(sure)))

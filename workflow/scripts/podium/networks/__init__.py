@@ -31,6 +31,7 @@ NETWORKS = {
     "head": Network("embeddings", pretrained=True, claims_gpus="never"),
     "finetune": Network("pixels", pretrained=True, claims_gpus="always"),
     "unet": Network("pixels", pretrained=True, claims_gpus="always", dense=True),
+    "deeplab": Network("pixels", pretrained=True, claims_gpus="always", dense=True),
     "small_unet": Network("pixels", pretrained=False, claims_gpus="where there are any", dense=True),
     "cnn": Network("pixels", pretrained=False, claims_gpus="where there are any"),
     "mlp": Network("pixels", pretrained=False, claims_gpus="where there are any"),

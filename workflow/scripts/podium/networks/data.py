@@ -68,7 +68,7 @@ class Dataset:
     @property
     def _weighed(self) -> int:
         """How many outputs are told apart: all, or the channels of each pixel."""
-        return self.task.channels if isinstance(self.task, DenseTask) else self.outputs
+        return self.task.link.channels if isinstance(self.task, DenseTask) else self.outputs
 
     @cached_property
     def weights(self) -> Floats:
@@ -76,7 +76,7 @@ class Dataset:
 
         By the share of the class to the power -`balance`: at 1 all classes count alike, at 0 all photos do.
         """
-        if not self.balance or not (self.task.link.exclusive or isinstance(self.task, DenseTask)):
+        if not self.balance or not (self.task.link.exclusive or self.task.link.classes_of_pixels):
             return np.ones(self._weighed, np.float32)
         counts = self.task.frequencies(self._own_truth, self.labels)
         weights = np.maximum(counts, 1.0) ** -self.balance

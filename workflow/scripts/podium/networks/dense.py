@@ -1,27 +1,101 @@
-"""What networks share that answer each pixel: from features of several scales to predictions. Needs TensorFlow.
+"""What networks share that answer each pixel, on a backbone or from scratch. Needs TensorFlow."""
 
-Source: Ronneberger et al., "U-Net: convolutional networks for biomedical image segmentation", 2015.
-"""
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from podium import tasks
+from podium import backbones, device, tasks
 from podium.models.reading import saved_metadata
-from podium.networks import training
+from podium.models.writing import for_any_size
+from podium.networks import depthwise, freezing, training
+from podium.networks.augmentation import OfPixels, Strengths
+from podium.networks.data import Dataset
 from podium.photos.pixels import Pixels
 from podium.tasks.dense import DenseTask
 
 MOMENTUM = 0.9  # of batch norms, as fits may have few steps
 MOST = 8  # times the width, of the coarsest scales
+SCALES = 5  # halvings of a photo's side in a backbone
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
+Decode = Callable[[dict[int, Any], int, str], Any]
+
+
+def fit(
+    decode: Decode,
+    data: Dataset,
+    where: str,
+    *,
+    seed: int,
+    resume: Path,
+    backbone: str,
+    weights: str,
+    size: int,
+    fit: str,
+    precision: str,
+    sizes: list[int],
+    dropout: float,
+    frozen: float | str,
+    width: int,
+    augment: dict[str, Any],
+    gpus: int = 1,
+    **schedule: Any,
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Fit a backbone and what is behind it on pixels; arguments and result as of `finetune.fit`.
+
+    `decode` makes features of the photo's size, or of half of it, of those of a backbone, by how often the photo's side
+    is theirs, with `width` channels, in a dtype policy; `where` is the network's name.
+    """
+    task = data.task
+    assert isinstance(task, DenseTask)
+    settings = training.Schedule(**schedule, clip=freezing.CLIP)
+    shown = OfPixels(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment))
+    pretrained = partial(backbones.build, backbone, weights)
+    scales = _scales(pretrained(policy="float32", sides=[sizes[0]]), sizes[0])
+
+    def network(plain: keras.Model, policy: str) -> keras.Model:
+        features = _features(freezing.freeze(plain, frozen, where), scales, task.link.coarse, policy)
+        return answering(plain.input, decode(features, width, policy), task, dropout, policy)
+
+    trained, history = training.fit(
+        lambda policy: network(depthwise.with_fast_gradients(pretrained(policy=policy)), policy),
+        shown.feed(),
+        data,
+        settings,
+        seed=seed,
+        precision=precision,
+        gpus=gpus,
+        resume=resume,
+    )
+    policy = device.policy(precision)
+    plain = rebuilt(trained, network(pretrained(policy=policy), policy))
+    return for_any_size(finished(plain, task, size), size, fit), history
+
+
+def _scales(network: keras.Model, side: int) -> dict[int, int]:
+    """The places of the last layers of each scale, the finest first, of a network for photos of this side."""
+    found: dict[int, int] = {}
+    for place, layer in enumerate(network.layers):
+        shape = layer.output.shape
+        if len(shape) == 4 and shape[1] < side:
+            found[shape[1]] = place
+    sides = {2**scale: -(-side // 2**scale) for scale in range(1, SCALES + 1)}
+    return {stride: found[each] for stride, each in sides.items() if each in found}
+
+
+def _features(network: keras.Model, scales: dict[int, int], coarse: bool, policy: str) -> dict[int, Any]:
+    """Those of each scale; those of the photo's own size, which pictures need, are the photo itself."""
+    found = {stride: network.layers[place].output for stride, place in scales.items()}
+    if coarse:
+        return found
+    return {1: keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype=policy)(network.input), **found}
 
 
 def channels(width: int, scale: int) -> int:
@@ -29,12 +103,16 @@ def channels(width: int, scale: int) -> int:
     return width * min(2**scale, MOST)
 
 
-def convolved(features: Any, count: int, kernel: int, policy: str) -> Any:
-    found = keras.layers.Conv2D(count, kernel, padding="same", use_bias=False, dtype=policy)(features)
+def convolved(features: Any, count: int, kernel: int, policy: str, rate: int = 1) -> Any:
+    convolve = keras.layers.Conv2D(count, kernel, padding="same", use_bias=False, dilation_rate=rate, dtype=policy)
+    return activated(convolve(features), policy)
+
+
+def activated(found: Any, policy: str) -> Any:
     return keras.layers.ReLU(dtype=policy)(keras.layers.BatchNormalization(momentum=MOMENTUM, dtype=policy)(found))
 
 
-def decoded(found: Any, skipped: list[Any], width: int, policy: str) -> Any:
+def joined(found: Any, skipped: list[Any], width: int, policy: str) -> Any:
     """The coarsest features, joined with those that each finer scale has kept, the finest first."""
     for scale in reversed(range(len(skipped))):
         count = channels(width, scale)

@@ -63,6 +63,6 @@ def _network(task: DenseTask, side: int, width: int, dropout: float, policy: str
         for _ in range(2):
             found = dense.convolved(found, dense.channels(width, scale), 3, policy)
     if not task.link.coarse:
-        return dense.answering(inputs, dense.decoded(found, skipped, width, policy), task, dropout, policy)
-    found = dense.decoded(found, skipped[1:], 2 * width, policy)
+        return dense.answering(inputs, dense.joined(found, skipped, width, policy), task, dropout, policy)
+    found = dense.joined(found, skipped[1:], 2 * width, policy)
     return dense.answering(inputs, found, task, dropout, policy)

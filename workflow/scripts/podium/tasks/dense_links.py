@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 LUMA = [0.299, 0.587, 0.114]  # the grey of a colour, as Pillow and ITU-R BT.601 compute it
 CHROMA = [[0.0, -0.344136, 1.772], [1.402, -0.714136, 0.0]]  # what Cb and Cr add to that grey in red, green and blue
+BIN = 16  # of 255, the distance of the chroma that are told apart
+SOFT = 0.5  # of it, over which a true chroma is spread
+ANNEALED = 0.38  # the temperature at which the mean of a pixel's chroma is taken
 SMALLEST = 1e-5  # mean squared error, of 50 dB, below which a photo is as good as right
 
 Floats = NDArray[np.float32]
@@ -43,7 +46,7 @@ class SoftmaxOfPixels(Softmax, LinkOfPixels):
     whole batch: Milletari et al., "V-Net", 2016.
     """
 
-    exclusive, coarse = False, True
+    exclusive, classes_of_pixels, coarse = False, True, True
 
     def __init__(self, classes: int, *, overlap: bool) -> None:
         self.channels, self._overlap = classes, overlap
@@ -128,6 +131,12 @@ class Residual(LinkOfPixels):
         known = {"psnr": decibels, "rmse": squared, "ssim": unlike}
         return known.get(self._metric, absolute)
 
+    def pictures(self, outputs: Any) -> Any:
+        """Of such outputs, in 0..1, in Keras's operations."""
+        import keras
+
+        return keras.ops.clip(outputs, 0, 1)
+
     def predictions(self, logits: Floats) -> Floats:
         return np.clip(logits, 0, 1)
 
@@ -137,6 +146,86 @@ class Residual(LinkOfPixels):
     def tempered(self, predictions: Floats, temperature: float | Floats) -> Floats:  # noqa: ARG002
         """Colours have no confidence, so they stay as they are."""
         return predictions
+
+
+class ColourBins(LinkOfPixels):
+    """Chroma as classes: which of some values of Cb and Cr a pixel has, beside the grey that it has already.
+
+    Frequent chroma count less. The answer is the annealed mean of the chroma. Source: Zhang et al., "Colorful image
+    colorization", 2016, there in a and b of CIE Lab; in Cb and Cr the grey of the photo stays what it is.
+    """
+
+    activation, classes_of_pixels = "linear", True
+
+    def __init__(self) -> None:
+        self._bins = _bins()
+        self.channels = len(self._bins)
+
+    def output(self, photo: Any, logits: Any) -> Any:
+        """The logits and, behind them, the photo's grey."""
+        import keras
+
+        grey = keras.layers.Rescaling(1 / 255, dtype="float32")(_mixed(photo, [[share] for share in LUMA], "luma"))
+        return keras.layers.Concatenate(dtype="float32")([logits, grey])
+
+    def finished(self, output: Any) -> Any:
+        import keras
+
+        shares = keras.layers.Softmax(dtype="float32")(
+            keras.layers.Rescaling(1 / ANNEALED, dtype="float32")(output[..., :-1])
+        )
+        colours = _mixed(shares, (self._bins @ np.array(CHROMA)).tolist(), "chroma")
+        return keras.layers.ReLU(max_value=1.0, dtype="float32")(
+            keras.layers.Add(dtype="float32")([colours, output[..., -1:]])
+        )
+
+    def loss(self, label_smoothing: float, weights: Floats) -> "keras.losses.Loss":  # noqa: ARG002
+        import keras
+
+        def weighted(targets: Any, outputs: Any) -> Any:
+            shares = self._shares(keras.ops, targets)
+            each = -keras.ops.sum(shares * keras.ops.log_softmax(outputs[..., :-1]), -1)
+            return keras.ops.mean(each * keras.ops.sum(shares * weights, -1))
+
+        return weighted
+
+    def frequencies(self, pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """How often each chroma occurs in pictures [..., 3], mixed with the same number for each, half and half."""
+        counts = self._shares(np, pictures.reshape(-1, 3).astype(np.float32) / np.float32(255)).sum(0)
+        return np.rint((counts + counts.mean()) / 2).astype(np.int64)
+
+    def _shares(self, library: Any, colours: Any) -> Any:
+        """How much of each bin a colour [..., 3] in 0..1 has, [..., bins]; in numpy or in Keras's operations."""
+        grey = library.sum(colours * np.array(LUMA, np.float32), -1)
+        chroma = library.stack([(colours[..., 2] - grey) / CHROMA[0][2], (colours[..., 0] - grey) / CHROMA[1][0]], -1)
+        apart = library.sum(library.square(library.expand_dims(chroma, -2) - self._bins), -1)
+        near = library.exp(-apart / (2 * (SOFT * BIN / 255) ** 2))
+        return near / library.sum(near, -1, keepdims=True)
+
+    def pictures(self, outputs: Any) -> Any:
+        import keras
+
+        shares = keras.ops.softmax(outputs[..., :-1] / ANNEALED)
+        return keras.ops.clip(shares @ (self._bins @ np.array(CHROMA, np.float32)) + outputs[..., -1:], 0, 1)
+
+    def predictions(self, logits: Floats) -> Floats:
+        powers = np.exp((logits[..., :-1] - logits[..., :-1].max(-1, keepdims=True)) / ANNEALED)
+        colours = powers / powers.sum(-1, keepdims=True) @ (self._bins @ np.array(CHROMA, np.float32))
+        return np.clip(colours + logits[..., -1:], 0, 1)
+
+    def losses(self, targets: Floats, logits: Floats) -> Floats:
+        return ((targets - self.predictions(logits)) ** 2).mean((1, 2, 3))
+
+    def tempered(self, predictions: Floats, temperature: float | Floats) -> Floats:  # noqa: ARG002
+        return predictions
+
+
+def _bins() -> Floats:
+    """Cb and Cr, float32 [bins, 2], on a grid, of those that some grey makes a colour of."""
+    steps = np.arange(-(128 // BIN), 128 // BIN + 1) * BIN / 255
+    grid = np.stack(np.meshgrid(steps, steps), -1).reshape(-1, 2)
+    added = grid @ np.array(CHROMA)
+    return grid[np.ptp(added, axis=1) <= 1].astype(np.float32)
 
 
 def _mixed(values: Any, matrix: list[list[float]], name: str) -> Any:

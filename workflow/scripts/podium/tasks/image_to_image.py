@@ -17,13 +17,14 @@ from podium.step import BadInput
 from podium.tasks import Decision
 from podium.tasks.cells import Form, Sample
 from podium.tasks.dense import DenseTask, Names
-from podium.tasks.dense_links import LUMA, Residual
+from podium.tasks.dense_links import LUMA, ColourBins, Residual
 from podium.tasks.measures import as_rows
 
 WHITE = 255
 LEAST = 1e-10  # mean squared error: 100 dB, as if a picture were right
 COUNTED = 200  # pictures, about, of which the mean colour is computed
 LOUDER = 4  # times are errors in pictures
+COARSE = 32  # the side of pictures that only colours are counted in
 WINDOW = 7  # pixels, of the structural similarity
 BARE = "grey"  # the name of the only channel of a picture without colours
 
@@ -38,18 +39,21 @@ class Task(DenseTask):
     unit, fewest, resampling = "channels", 1, Image.Resampling.BICUBIC
     measure, gravity, label_figures = "rmse", "rmse", ("rmse", "mae")
 
-    def __init__(self, input: str, output: str, **square: Any) -> None:
-        """`input` is the `photo`, or its `grey`; `output` a picture in `colour` or in `grey`."""
+    def __init__(self, input: str, output: str, colours: str, **square: Any) -> None:
+        """`input` is the `photo`, or its `grey`; `output` a picture in `colour` or in `grey`; how `colours` of grey
+        photos are found: by `regression`, or among `bins`."""
         super().__init__(**square)
         self._grey, self._names = input == "grey", [BARE] if output == "grey" else ["red", "green", "blue"]
-        self.itself = self._grey
+        self.itself, self._in_bins = self._grey, colours == "bins"
 
     @property
     def channels(self) -> int:
         return len(self._names)
 
     @property
-    def link(self) -> Residual:  # type: ignore[override]
+    def link(self) -> Residual | ColourBins:  # type: ignore[override]
+        if self._in_bins:
+            return ColourBins()
         return Residual(self.metric, grey=self._grey, colours=self.channels)
 
     @property
@@ -97,6 +101,18 @@ class Task(DenseTask):
 
     # The network
 
+    @property
+    def balance(self) -> float:  # type: ignore[override]
+        """All colours count alike where they are classes, but for those that hardly occur."""
+        return 1.0 if self._in_bins else 0.0
+
+    def frequencies(self, truth: Names, labels: list[str]) -> Ints:  # noqa: ARG002
+        """Of the colours that are told apart, in some pictures."""
+        link = self.link
+        assert isinstance(link, ColourBins)
+        some = truth[:: max(1, len(truth) // COUNTED)]
+        return np.sum([link.frequencies(self.target(name, COARSE)) for name in some], axis=0)
+
     def targets(self, truth: Names, outputs: int) -> Floats:
         found = np.stack([self.target(name, self.side) for name in truth])
         return found.astype(np.float32).reshape(len(truth), outputs) / np.float32(WHITE)
@@ -105,8 +121,10 @@ class Task(DenseTask):
         """The root of the mean squared error of a batch."""
         import keras
 
+        link = self.link
+
         def rmse(targets: Any, outputs: Any) -> Any:
-            return keras.ops.sqrt(keras.ops.mean(keras.ops.square(targets - keras.ops.clip(outputs, 0, 1))))
+            return keras.ops.sqrt(keras.ops.mean(keras.ops.square(targets - link.pictures(outputs))))
 
         return rmse
 

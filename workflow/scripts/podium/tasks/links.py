@@ -23,6 +23,7 @@ class Link(ABC):
 
     activation: str  # Keras's name of the function from logits to predictions
     exclusive = False  # exactly one output is true of each photo
+    classes_of_pixels = False  # exactly one is true of each pixel
     scaled_targets = False  # targets are fitted with mean 0 and deviation 1
     curvature = 1.0  # of its loss, compared with that of cross-entropies; penalties are as many times stronger
 

@@ -1,7 +1,8 @@
-"""A network for pixels: what it is fitted to, and what it predicts where."""
+"""Networks for pixels on a backbone: what they are fitted to, and what they predict where."""
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -10,14 +11,14 @@ from conftest import UNVARIED, joined
 
 from podium import tasks
 from podium.models.writing import save
-from podium.networks import augmentation, unet
+from podium.networks import augmentation, deeplab, unet
 from podium.networks.data import Dataset
 from podium.photos import masks, pixels
 from podium.photos.pixels import Pixels
 
 SIZE, SIDE, COUNT = 32, 16, 12
 OPTIONS: dict[str, Any] = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE, "fit": "squash"}
-OPTIONS |= {"precision": "float32", "sizes": [32], "epochs": 16, "batch": 4, "learning_rate": 0.003, "dropout": 0.0}
+OPTIONS |= {"precision": "float32", "sizes": [32], "epochs": 30, "batch": 4, "learning_rate": 0.003, "dropout": 0.0}
 OPTIONS |= {"weight_decay": 0.0, "label_smoothing": 0.0, "patience": 0, "frozen": 0.0, "width": 8, "augment": UNVARIED}
 
 
@@ -44,19 +45,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("network", [unet, deeplab])
 def test_it_finds_what_it_was_shown_and_a_mirrored_photo_has_its_answer_mirrored_back(
-    data: Dataset, tmp_path: Path
+    data: Dataset, tmp_path: Path, network: ModuleType
 ) -> None:
-    model, history = unet.fit(data, seed=0, resume=tmp_path / "resume", **OPTIONS)
+    model, history = network.fit(data, seed=0, resume=tmp_path / "resume", **OPTIONS)
     assert list(history) == ["epoch", "loss", "pixel_accuracy"]
     save(model, data.task, data.labels, [], tmp_path / "model.keras")
     given = tmp_path / "model.keras", data.files, data.rows
-    said = {view: joined(unet.predict(*given, [view])) for view in ("plain", "flip")}
+    said = {view: joined(network.predict(*given, [view])) for view in ("plain", "flip")}
     assert said["plain"].shape == (COUNT, SIDE * SIDE * 2)
     np.testing.assert_allclose(said["plain"].reshape(COUNT, -1, 2).sum(2), 1, atol=1e-5)
     for each in said.values():
         assert data.task.figures(data.task.evidence(data.truth, each, {}))["iou"] > 0.5
-    both = joined(unet.predict(*given, ["plain", "flip"]))
+    both = joined(network.predict(*given, ["plain", "flip"]))
     np.testing.assert_allclose(both, (said["plain"] + said["flip"]) / 2, atol=1e-6)
 
 
