@@ -7,7 +7,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from podium.begin.draft import Draft, draft
+from podium.begin.draft import MINUTES, Draft, draft
 from podium.begin.written import written
 from podium.plan.config import COMPETITIONS
 from podium.step import BadInput, without_chatter
@@ -17,7 +17,9 @@ SHOWN, NOTES = 150, 3  # characters of a line, and notes, on the terminal
 ENDINGS = re.compile(r"(\.(zip|tar|tgz|gz|bz2|xz|7z))+$", re.IGNORECASE)
 
 
-def begin(archive: Path, *, name: str | None, metric: str | None, force: bool, ask: bool, run: bool) -> None:
+def begin(
+    archive: Path, *, name: str | None, metric: str | None, minutes: float, force: bool, ask: bool, run: bool
+) -> None:
     """Look into an archive, write `config/competitions/NAME.yaml`, and try it with Snakemake's dry run.
 
     The archive is a zip, a tar, a 7z or a folder. Raises BadInput, in one line, if it is no contest or if the file
@@ -31,7 +33,7 @@ def begin(archive: Path, *, name: str | None, metric: str | None, force: bool, a
         raise BadInput(
             f"{path.relative_to(ROOT)}: stands already; --force overwrites it, --name NAME takes another name"
         )
-    found = draft(archive, metric)
+    found = draft(archive, metric, minutes)
     found = _asked(found) if ask else found
     before = path.read_text(encoding="utf-8") if path.exists() else None
     _write(path, written(found))
@@ -90,6 +92,12 @@ def main() -> None:
     parser.add_argument("archive", type=Path, help="a zip, a tar, a 7z or a folder, as the organisers hand it out")
     parser.add_argument("--name", help="what to call the competition; by default what the archive is called")
     parser.add_argument("--metric", help="what the contest is decided by, such as macro_f1")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=MINUTES,
+        help="from the archive to the submission, for masks and pictures; %(default)s by default",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite a competition file that stands")
     parser.add_argument("--ask", action="store_true", help="ask what is in doubt")
     parser.add_argument("--no-run", dest="run", action="store_false", help="leave out Snakemake's dry run")

@@ -5,6 +5,8 @@ from layouts import Members, contest, cycled, image, photos, rows
 
 from podium.photos import masks
 
+SMALL = {"defaults": {"size": 96, "train": {"unet": {"batch": 8, "epochs": 60, "sizes": [96]}}}}
+
 
 def drawn(*values: int) -> bytes:
     """A mask of these values, each of as many pixels."""
@@ -13,7 +15,7 @@ def drawn(*values: int) -> bytes:
 
 @contest(
     task="segmentation",
-    segmentation={"answer": "foreground"},
+    segmentation={"answer": "foreground", "side": 96},
     metric="iou_precision",
     tables={
         "train": image("train.csv", "train/images/{id}.png", "id", label="rle_mask"),
@@ -22,6 +24,7 @@ def drawn(*values: int) -> bytes:
     submission={"form": "runs", "sample": "sample_submission.csv"},
     preprocess={"fit": "squash"},
     run=["unet"],
+    **SMALL,
 )
 def salt() -> Members:
     train, test = [f"{n:010x}" for n in range(30)], [f"{n:010x}" for n in range(50, 60)]
@@ -38,7 +41,7 @@ def salt() -> Members:
 
 @contest(
     task="segmentation",
-    segmentation={"classes": {"sky": 0, "road": 1, "car": 2}, "void": [3]},
+    segmentation={"classes": {"sky": 0, "road": 1, "car": 2}, "void": [3], "side": 96},
     metric="mean_iou",
     tables={
         "train": image("train.csv", "train/photos/{id}.jpg", "id", target="train/masks/{id}.png"),
@@ -47,6 +50,7 @@ def salt() -> Members:
     },
     preprocess={"fit": "squash"},
     run=["unet"],
+    **SMALL,
 )
 def streets() -> Members:
     parts = {"train": range(20), "validation": range(20, 26), "test": range(30, 36)}

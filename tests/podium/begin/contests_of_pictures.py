@@ -1,12 +1,13 @@
 """Contests of a picture for each photo, and of masks that no table lists."""
 
 import numpy as np
+from contests_of_masks import SMALL as UNET
 from contests_of_masks import drawn
 from layouts import Members, contest, photos, rows
 
 from podium.photos import images
 
-SMALL = {"defaults": {"size": 32, "train": {"small_unet": {"batch": 32, "epochs": 100, "sizes": [32]}}}}
+SMALL = {"defaults": {"size": 32, "train": {"small_unet": {"batch": 32, "epochs": 60, "sizes": [32]}}}}
 
 
 def noisy(seed: int, channels: int = 1) -> bytes:
@@ -52,11 +53,12 @@ def colours() -> Members:
 
 @contest(
     task="segmentation",
-    segmentation={"classes": {"background": 0, "foreground": 255}},
+    segmentation={"classes": {"background": 0, "foreground": 255}, "side": 96},
     metric="mean_iou",
     names={"train": "train/images/{id}.jpg", "target": "train/masks/{id}.png", "test": "test/images/{id}.jpg"},
     preprocess={"fit": "squash"},
     run=["unet"],
+    **UNET,
 )
 def cells() -> Members:
     return {

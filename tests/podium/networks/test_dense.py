@@ -19,7 +19,15 @@ from podium.photos.pixels import Pixels
 SIZE, SIDE, COUNT = 32, 16, 12
 OPTIONS: dict[str, Any] = {"backbone": "efficientnet_lite0", "weights": "imagenet", "size": SIZE, "fit": "squash"}
 OPTIONS |= {"precision": "float32", "sizes": [32], "epochs": 30, "batch": 4, "learning_rate": 0.003, "dropout": 0.0}
-OPTIONS |= {"weight_decay": 0.0, "label_smoothing": 0.0, "patience": 0, "frozen": 0.0, "width": 8, "augment": UNVARIED}
+OPTIONS |= {
+    "weight_decay": 0.0,
+    "label_smoothing": 0.0,
+    "patience": 0,
+    "frozen": 0.0,
+    "width": 8,
+    "enlarge": 1,
+    "augment": UNVARIED,
+}
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from podium import SPLITS
 from podium.archives.delimited import Table
-from podium.begin import Doubt, Finding, Settings, beside, description, masks, target
+from podium.begin import Doubt, Finding, Settings, beside, budget, description, masks, target
 from podium.begin.catalogue import Catalogue
 from podium.begin.labels import Asked, fractions, of_two
 from podium.begin.paths import Paths, paths
@@ -20,6 +21,7 @@ from podium.step import BadInput
 from podium.tasks import TASKS, general
 
 NAMES, MOST_COLUMNS = re.compile(r"(?i)(label|class|categor|name|map)[^/]*$"), 6  # of tables of the classes' names
+MINUTES = 2.5  # from the archive to the submission, where a network is trained on pixels
 OF_PROBABILITIES = ("log_loss", "roc_auc", "average_precision")
 
 
@@ -57,8 +59,11 @@ class Draft:
         self.findings.append(Finding(settings, why))
 
 
-def draft(path: Path, metric: str | None = None) -> Draft:
-    """What is understood of the archive at this path; raises BadInput, in one line, if it is no contest."""
+def draft(path: Path, metric: str | None = None, minutes: float = MINUTES) -> Draft:
+    """What is understood of the archive at this path; raises BadInput, in one line, if it is no contest.
+
+    Where each pixel is answered, the plan is for so many `minutes`.
+    """
     catalogue = Catalogue(path)
     if not catalogue.photos:
         raise BadInput(f"{path}: no photos ({catalogue.contents.said() if catalogue.names else 'it is empty'})")
@@ -68,6 +73,8 @@ def draft(path: Path, metric: str | None = None) -> Draft:
     made.notes += [f"not used: {said}" for name, said in catalogue.skipped.items() if not name.endswith(".json")]
     by_tables = found.train and (found.test or found.sample or not _said_by_paths(catalogue, found.train.table))
     asked = _of_tables(catalogue, found, made) if by_tables else _of_paths(catalogue, found, made)
+    if TASKS[made.settings["task"]].dense:
+        _planned(catalogue, made, minutes)
     _submission(found, made, asked)
     listings = [each for each in (found.train, found.validation, found.test) if each]
     _unpack(
@@ -215,6 +222,20 @@ def _of_labels(made: Draft, labels: list[str], asked: Asked) -> Finding:
     if cells and numbers(cells) and not numbers(labels):
         made.notes.append(f"the sample holds numbers such as {cells[0]}, but labels are texts such as '{labels[0]}'")
     return Finding({"task": "classification"}, f"{len(labels)} labels, one a photo (sure)")
+
+
+def _planned(catalogue: Catalogue, made: Draft, minutes: float) -> None:
+    """How large photos are shown, and how often."""
+    settings, inside = made.settings, dict[str, list[str]]()
+    for split in SPLITS:
+        said = settings.get("tables", {}).get(split, {}).get("image") or settings.get("names", {}).get(split, "")
+        folder = posixpath.dirname(said.partition("{")[0])
+        inside[split] = [name for name in catalogue.photos if said and posixpath.dirname(name) == folder]
+    own = budget.fingerprint(catalogue, inside["train"], inside["test"], len(inside["validation"]))
+    task = settings["task"]
+    classes = len(settings.get(task, {}).get("classes", "12"))
+    side, plan = budget.of_masks(own, classes, minutes) if task == "segmentation" else budget.of_pictures(own, minutes)
+    made.findings.append(plan._replace(settings={task: side, **plan.settings}))
 
 
 def _submission(found: Roles, made: Draft, asked: Asked) -> None:

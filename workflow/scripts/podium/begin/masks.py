@@ -17,7 +17,6 @@ from podium.step import BadInput
 RUNS = re.compile(r"(?i)(^|_)(rle|masks?|encoded_?pixels)(_|$)")
 VOID = re.compile(r"(?i)void|unlabell?ed|ignored?|unknown|none")  # what classes of no class are called
 MOST = 64  # different values; with more, files are pictures
-ALWAYS: Settings = {"preprocess": {"fit": "squash"}, "run": ["unet"]}
 
 
 def target(catalogue: Catalogue, train: Table, column: str, asked: Asked) -> Target | None:
@@ -70,7 +69,7 @@ def files(catalogue: Catalogue, table: Table, column: str) -> str | None:
 
 def _finding(settings: Settings, form: str, why: str) -> Finding:
     submission = {"form": form} if form != "labels" else {}
-    return Finding({"task": "segmentation", "segmentation": settings, "submission": submission, **ALWAYS}, why)
+    return Finding({"task": "segmentation", "segmentation": settings, "submission": submission}, why)
 
 
 def values(catalogue: Catalogue, names: list[str]) -> dict[int, float]:

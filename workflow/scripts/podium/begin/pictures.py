@@ -3,17 +3,13 @@
 No TensorFlow.
 """
 
-import io
 import posixpath
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
 from podium.archives.delimited import Table
-from podium.begin import Finding, Settings, masks
+from podium.begin import Finding, masks
 from podium.begin.catalogue import READ, TEST, Catalogue
 from podium.begin.roles import id_column
 from podium.photos import images
@@ -24,9 +20,6 @@ TARGETS = re.compile(
     r"(?i)clean|target|truth|(^|[_ -])(gt|hr|sharp|clear|colou?rs?|masks?|labels?|outputs?|after)([_ -]|$)"
 )
 SAME = 0.9  # of the names that two folders have to share
-MULTIPLE, LARGEST = 32, 1024  # of sides; a larger photo is shown smaller
-CROP = 128  # the side of what a network is shown of larger photos
-WORK, STEP = 30e6, 2**17  # pixels that a fit is shown in two minutes or so, and at most in a step
 
 
 class Pair(NamedTuple):
@@ -114,34 +107,12 @@ def _names(folders: dict[str, list[str]], found: Pair) -> Finding:
 
 
 def _task(catalogue: Catalogue, folders: dict[str, list[str]], found: Pair) -> Finding:
-    """How photos become squares, and how long a fit takes, by their sizes and their number."""
-    names = folders[found.photos]
-    sizes = [_size(catalogue, name) for name in [*_some(names), *_some(folders[found.test])]]
-    largest = max(max(size) for size in sizes)
-    side = min(-(-largest // MULTIPLE) * MULTIPLE, LARGEST)
-    fit = "squash" if {*sizes} == {(side, side)} else "keep"
-    crop = min(CROP, side)
-    epochs = int(np.clip(WORK / (len(names) * crop**2), 4, 100))
     grey = found.targets is None
     output = "grey" if found.targets and _grey(catalogue, folders[found.targets]) else "colour"
-    settings: Settings = {"input": "grey" if grey else "photo", "output": output, "side": side}
-    network = {"small_unet": {"sizes": [crop], "epochs": epochs, "batch": min(32, STEP // crop**2)}}
-    seen = f"the largest side of some photos is {largest}: squares of {side}, shown in parts of {crop}, {epochs} times"
+    settings = {"input": "grey" if grey else "photo", "output": output}
     return Finding(
-        {
-            "task": "image_to_image",
-            "image_to_image": settings,
-            "preprocess": {"fit": fit},
-            "defaults": {"size": side, "train": network},
-            "run": ["small_unet"],
-        },
-        f"a picture in {output} for each photo; {seen} (likely)",
+        {"task": "image_to_image", "image_to_image": settings}, f"a picture in {output} for each photo (likely)"
     )
-
-
-def _size(catalogue: Catalogue, name: str) -> tuple[int, int]:
-    with Image.open(io.BytesIO(catalogue.contents.read(name))) as image:
-        return image.size
 
 
 def _pixels(sample: Table, tests: set[str]) -> Finding:

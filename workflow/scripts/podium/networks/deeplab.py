@@ -12,7 +12,8 @@ import pandas as pd
 from podium.networks import dense
 from podium.networks.data import Dataset
 
-STRIDE, FINE = 16, 4  # of the features that are seen in several widths, and of those that they are joined with
+COARSEST = 16  # stride of the features that are used
+APART = 4  # how much coarser the features that are seen in several widths are than those that they are joined with
 RATES = (2, 4, 6)  # of convolutions on the former: a third of the source's, whose photos are larger
 NARROW = 48 / 256  # channels of the fine features, as a share of the others
 
@@ -21,17 +22,19 @@ predict = dense.predict
 
 def fit(data: Dataset, **settings: Any) -> tuple[keras.Model, pd.DataFrame]:
     """Fit on pixels; arguments and result as of `dense.fit`. All that is behind the backbone has `width` channels."""
-    return dense.fit(_decoded, data, "deeplab", **settings)
+    return dense.fit(_decoded, data, "deeplab", COARSEST, **settings)
 
 
 def _decoded(features: dict[int, Any], width: int, policy: str) -> Any:
-    found = keras.layers.UpSampling2D(STRIDE // FINE, interpolation="bilinear", dtype=policy)(
-        _pyramid(features[STRIDE], width, policy)
+    *_, stride = strides = sorted(features)
+    finer = max(each for each in strides if each <= stride // APART)
+    found = keras.layers.UpSampling2D(stride // finer, interpolation="bilinear", dtype=policy)(
+        _pyramid(features[stride], width, policy)
     )
-    fine = dense.convolved(features[FINE], max(8, round(width * NARROW)), 1, policy)
+    fine = dense.convolved(features[finer], max(8, round(width * NARROW)), 1, policy)
     found = keras.layers.Concatenate(dtype=policy)([found, fine])
     found = dense.convolved(dense.convolved(found, width, 3, policy), width, 3, policy)
-    return keras.layers.UpSampling2D(FINE // min(features), interpolation="bilinear", dtype=policy)(found)
+    return keras.layers.UpSampling2D(finer // strides[0], interpolation="bilinear", dtype=policy)(found)
 
 
 def _pyramid(features: Any, width: int, policy: str) -> Any:

@@ -21,7 +21,6 @@ from podium.tasks.dense import DenseTask
 
 MOMENTUM = 0.9  # of batch norms, as fits may have few steps
 MOST = 8  # times the width, of the coarsest scales
-SCALES = 5  # halvings of a photo's side in a backbone
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -32,6 +31,7 @@ def fit(
     decode: Decode,
     data: Dataset,
     where: str,
+    coarsest: int,
     *,
     seed: int,
     resume: Path,
@@ -44,6 +44,7 @@ def fit(
     dropout: float,
     frozen: float | str,
     width: int,
+    enlarge: int,
     augment: dict[str, Any],
     gpus: int = 1,
     **schedule: Any,
@@ -51,18 +52,23 @@ def fit(
     """Fit a backbone and what is behind it on pixels; arguments and result as of `finetune.fit`.
 
     `decode` makes features of the photo's size, or of half of it, of those of a backbone, by how often the photo's side
-    is theirs, with `width` channels, in a dtype policy; `where` is the network's name.
+    is theirs, of a backbone up to the stride `coarsest`, with `width` channels, in a dtype policy; `where` is the
+    network's name. The backbone is shown photos that are `enlarge` times as large.
     """
     task = data.task
     assert isinstance(task, DenseTask)
     settings = training.Schedule(**schedule, clip=freezing.CLIP)
     shown = OfPixels(Pixels(data.files), data, sizes, settings.epochs, Strengths(**augment))
     pretrained = partial(backbones.build, backbone, weights)
-    scales = _scales(pretrained(policy="float32", sides=[sizes[0]]), sizes[0])
+    shown_at = enlarge * sizes[0]
+    scales = _scales(pretrained(policy="float32", sides=[shown_at]), shown_at, coarsest)
 
     def network(plain: keras.Model, policy: str) -> keras.Model:
-        features = _features(freezing.freeze(plain, frozen, where), scales, task.link.coarse, policy)
-        return answering(plain.input, decode(features, width, policy), task, dropout, policy)
+        photo = keras.Input((None, None, 3))
+        features = _features(photo, freezing.freeze(plain, frozen, where), scales, enlarge, policy)
+        finest = 2 if task.link.coarse else 1
+        seen = {stride: each for stride, each in features.items() if stride >= finest}
+        return answering(photo, decode(seen, width, policy), task, dropout, policy)
 
     trained, history = training.fit(
         lambda policy: network(depthwise.with_fast_gradients(pretrained(policy=policy)), policy),
@@ -79,23 +85,27 @@ def fit(
     return for_any_size(finished(plain, task, size), size, fit), history
 
 
-def _scales(network: keras.Model, side: int) -> dict[int, int]:
-    """The places of the last layers of each scale, the finest first, of a network for photos of this side."""
+def _scales(network: keras.Model, side: int, coarsest: int) -> dict[int, int]:
+    """The places of the last layers of each stride, the finest first, of a network for photos of this side."""
     found: dict[int, int] = {}
     for place, layer in enumerate(network.layers):
         shape = layer.output.shape
         if len(shape) == 4 and shape[1] < side:
             found[shape[1]] = place
-    sides = {2**scale: -(-side // 2**scale) for scale in range(1, SCALES + 1)}
+    sides = {stride: -(-side // stride) for stride in (2**scale for scale in range(1, coarsest.bit_length()))}
     return {stride: found[each] for stride, each in sides.items() if each in found}
 
 
-def _features(network: keras.Model, scales: dict[int, int], coarse: bool, policy: str) -> dict[int, Any]:
-    """Those of each scale; those of the photo's own size, which pictures need, are the photo itself."""
-    found = {stride: network.layers[place].output for stride, place in scales.items()}
-    if coarse:
-        return found
-    return {1: keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype=policy)(network.input), **found}
+def _features(photo: Any, backbone: keras.Model, scales: dict[int, int], enlarge: int, policy: str) -> dict[int, Any]:
+    """A backbone's features of each scale of a photo, and the photo itself as those of its own size."""
+    outputs = {stride: backbone.layers[place].output for stride, place in scales.items()}
+    shown = keras.layers.UpSampling2D(enlarge, interpolation="bilinear")(photo) if enlarge > 1 else photo
+    found = keras.Model(backbone.input, list(outputs.values()))(shown)
+    itself = keras.layers.Rescaling(1 / 127.5, offset=-1.0, dtype=policy)(photo)
+    of_scale = {stride // enlarge: each for stride, each in zip(outputs, found, strict=True) if stride >= enlarge}
+    if 1 in of_scale:
+        itself = keras.layers.Concatenate(dtype=policy)([itself, of_scale[1]])
+    return of_scale | {1: itself}
 
 
 def channels(width: int, scale: int) -> int:

@@ -248,7 +248,7 @@ class Config:
         if not dense:
             return
         size, own, facts = settings["size"], settings["train"][network], self.facts(competition)
-        if odd := [side for side in [size, *own["sizes"]] if side % MULTIPLE]:
+        if odd := [side for side in [size, *own["sizes"]] if side * own.get("enlarge", 1) % MULTIPLE]:
             raise ConfigError(f"{at('size')}: {network} takes sides that are multiples of {MULTIPLE}, not {odd[0]}")
         if facts["preprocess"]["fit"] == "keep" and (side := facts[task]["side"]) != size:
             raise ConfigError(f"{at('size')}: must be {task}.side, {side}, with `preprocess.fit: keep`, not {size}")
