@@ -85,7 +85,7 @@ def test_the_numbers_of_a_mask_are_read_from_any_kind_of_image(kind: str) -> Non
 
 
 def test_what_has_no_numbers_is_refused() -> None:
-    with pytest.raises(ValueError, match="the mask has colours, not numbers"):
+    with pytest.raises(ValueError, match="the mask has colours, but its classes have numbers"):
         masks.read(saved(Image.fromarray(np.array([[[0, 1, 0]]], np.uint8))))
     with pytest.raises(ValueError, match="the mask is no image"):
         masks.read(b"hello")

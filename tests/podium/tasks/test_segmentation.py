@@ -16,6 +16,7 @@ from podium import tasks
 from podium.photos import masks
 from podium.step import BadInput
 from podium.tasks.cells import Form, Sample
+from podium.tasks.measures import as_rows
 
 CLASSES, SIDE = {"sky": 10, "tree": [20, 21], "road": 30}, 16
 VOID = 255
@@ -190,3 +191,66 @@ def test_runs_need_one_column_and_a_class_that_there_is(tmp_path: Path) -> None:
         made(tmp_path).check_form(sample, Form("runs", 1, " "), list(CLASSES))
     with pytest.raises(BadInput, match=r"segmentation\.answer: no class is called 'salt'"):
         made(tmp_path, answer="salt").check_form(sample, Form("runs", 1, " "), list(CLASSES))
+
+
+def test_colours_become_classes_and_come_back(tmp_path: Path) -> None:
+    palette = {"road": "#804080", "sky": ["#808080", "#ffffff"]}
+    task = made(tmp_path, classes=palette, void=["#000000"])
+    road, sky, white, void = [128, 64, 128], [128, 128, 128], [255, 255, 255], [0, 0, 0]
+    colours = np.array([[road, sky, white], [void, road, sky]], np.uint8)
+    data = task.drawn(task.read_file("m.png"), {"m.png": png(colours)}.__getitem__, 3, 2)
+    assert masks.read(data).tolist() == [[0, 1, 1], [VOID, 0, 1]]
+    said = np.zeros((SIDE, SIDE, 2), np.float32)
+    said[..., 0], said[:, 8:] = 1, [0, 1]
+    handed_in = task.file(said.ravel(), {}, SIDE, SIDE)
+    task.check_file("a.png", handed_in, SIDE, SIDE)
+    shown = np.asarray(Image.open(io.BytesIO(handed_in)))
+    assert shown[0, 0].tolist() == road
+    assert shown[0, -1].tolist() == sky
+    with pytest.raises(ValueError, match="the mask has the colour #0a0000, which no class has"):
+        task.drawn("file:m.png", {"m.png": png(np.full((2, 3, 3), [10, 0, 0]))}.__getitem__, 3, 2)
+    with pytest.raises(BadInput, match=r"a\.png: no class has the colour #0a0000"):
+        task.check_file("a.png", png(np.full((2, 3, 3), [10, 0, 0])), 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"classes": {"sky": 1, "sea": [2, 1]}}, "segmentation.classes: 'sky' and 'sea' both have the value 1"),
+        ({"void": [21]}, "segmentation.classes: 'tree' and 'void' both have the value 21"),
+        ({"void": ["#000000"]}, "10, 20, 21, 30, #000000: give either numbers or colours"),
+    ],
+)
+def test_values_that_say_two_things_are_refused(tmp_path: Path, changed: dict[str, Any], said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        made(tmp_path, **changed)
+
+
+def test_edges_count_as_right_where_they_are_near(tmp_path: Path) -> None:
+    """Of a photo with a diagonal of 400 pixels, within 3; the other half of an edge is far."""
+    task = made(tmp_path, "boundary_f1", classes={"none": 0, "salt": 1}, answer="salt", void=[])
+    true, answer = np.zeros((320, 240), int), np.zeros((320, 240), int)
+    true[100:], answer[102:] = 1, 1
+    truth = kept(tmp_path, true)
+    edges = masks.edges(true, answer, 2)
+    assert edges.tolist() == [[240, 240]] * 4
+    assert task.figures(as_edges(edges))["boundary_f1"] == 1
+    answer[102:, :120] = 0
+    answer[200:, :120] = 1
+    near, all_true, near_true, said = masks.edges(true, answer, 2)[:, 1]
+    assert all_true == 240
+    assert 118 <= near <= 124
+    assert 118 <= near_true <= 128
+    assert said > 330
+    found = task.figures(as_edges(masks.edges(true, answer, 2)))["boundary_f1"]
+    assert 0.3 < found < 0.55
+    sure = (true[..., None] == np.arange(2)).astype(np.float32)
+    said_whole = np.asarray(Image.fromarray(sure[..., 1]).resize((SIDE, SIDE)))
+    evidence = task.evidence(truth, np.stack([1 - said_whole, said_whole], -1).reshape(1, -1), {})
+    assert task.figures(evidence)["boundary_f1"] > 0.9
+    trivial = task.trivial(truth, evidence, {})
+    assert task.figures(trivial["all salt"])["boundary_f1"] == 0
+
+
+def as_edges(edges: np.ndarray) -> np.ndarray:
+    return as_rows({"confusion": np.ones((1, 2, 2), np.int64), "edges": edges[None]})

@@ -1,42 +1,75 @@
 """Masks, an id for each pixel: read from images, kept as PNG files, and written as run lengths. No TensorFlow."""
 
 import io
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 VOID = 255  # the id of pixels of no class
+NEAR = 0.0075  # of the diagonal
 
 Ids = NDArray[np.uint8]
 Order = Literal["columns", "rows"]
 
 
-def read(data: bytes) -> NDArray[np.int64]:
+def read(data: bytes, *, colours: bool = False) -> NDArray[np.int64]:
     """The values of a mask, [height, width]: an image of one channel, a palette's numbers, or colours that are grey.
 
-    Raises ValueError, which says why not, for any other file.
+    With `colours` they are numbers such as 0x804020, as `hexadecimal` writes them. Raises ValueError, which says why
+    not, for any other file.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
     except (UnidentifiedImageError, OSError) as error:
         raise ValueError(f"the mask is no image ({error})") from None
+    if colours:
+        red, green, blue = np.moveaxis(np.asarray(image.convert("RGB"), np.int64), -1, 0)
+        return red << 16 | green << 8 | blue
     values = np.asarray(image)
     if values.ndim == 2:
         return values.astype(np.int64)
-    colours = values[..., :3] if image.mode in ("RGB", "RGBA") else values[..., :1]  # without the alpha channel
-    if (colours != colours[..., :1]).any():
-        raise ValueError("the mask has colours, not numbers")
-    return colours[..., 0].astype(np.int64)
+    shown = values[..., :3] if image.mode in ("RGB", "RGBA") else values[..., :1]  # without the alpha channel
+    if (shown != shown[..., :1]).any():
+        raise ValueError("the mask has colours, but its classes have numbers: write them as '#804020'")
+    return shown[..., 0].astype(np.int64)
+
+
+def hexadecimal(colour: int) -> str:
+    return f"#{colour:06x}"
+
+
+def channels(colours: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Red, green and blue of such numbers, [height, width, 3]."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], -1).astype(np.uint8)
 
 
 def encode(ids: Ids | NDArray[np.uint16]) -> bytes:
-    """A PNG file of these ids, uint8 or uint16 [height, width]; the same bytes each time."""
+    """A PNG file of these ids, uint8 or uint16 [height, width], or of colours [height, width, 3]; the same bytes each
+    time."""
     out = io.BytesIO()
     Image.fromarray(ids).save(out, "PNG", compress_level=9)
     return out.getvalue()
+
+
+def edges(truth: NDArray[Any], answer: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Counts of pixels on the edges of each class, int [4, classes]: those of the answer that are near one of the
+    truth, all of the truth, those of the truth that are near one of the answer, and all of the answer.
+
+    Near is within 0.75 % of the diagonal. Ids are [height, width]; the border of the photo is no edge.
+    """
+    from scipy.ndimage import binary_erosion, distance_transform_edt
+
+    near, found = NEAR * math.hypot(*truth.shape), np.zeros((4, classes), np.int64)
+    for number in range(classes):
+        both = [(ids == number) & ~binary_erosion(ids == number, border_value=1) for ids in (truth, answer)]
+        for place, (own, other) in enumerate((both[::-1], both)):
+            close = distance_transform_edt(~other) <= near if other.any() else np.zeros(own.shape, bool)
+            found[2 * place, number], found[3 - 2 * place, number] = (own & close).sum(), own.sum()
+    return found
 
 
 def runs(mask: NDArray[np.bool_], order: Order) -> str:

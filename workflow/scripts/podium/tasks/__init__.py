@@ -81,7 +81,7 @@ TASKS = {
         named_by_columns=True,
     ),
     "segmentation": Facts(
-        metrics=dict.fromkeys(("mean_iou", "mean_dice", "pixel_accuracy", "iou", "iou_precision"), True),
+        metrics=dict.fromkeys(("mean_iou", "mean_dice", "pixel_accuracy", "boundary_f#", "iou", "iou_precision"), True),
         shown=("mean_iou", "pixel_accuracy"),
         forms={"labels": "mean_iou", "runs": "iou"},
         files=("labels",),

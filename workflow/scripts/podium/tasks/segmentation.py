@@ -3,7 +3,7 @@ in the loss nor in the figures. Predictions are probabilities.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image
 from podium.photos import masks
 from podium.photos.masks import VOID
 from podium.step import BadInput
-from podium.tasks import Decision
+from podium.tasks import Decision, general
 from podium.tasks.cells import Form, Sample
 from podium.tasks.dense import DenseTask
 from podium.tasks.dense_links import SoftmaxOfPixels
@@ -33,6 +33,7 @@ PARTS = [0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05]  # shares of the photo tried 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Names = NDArray[np.str_]
+Value = int | str  # in a mask: a number, or a colour
 
 
 class Task(DenseTask):
@@ -43,18 +44,21 @@ class Task(DenseTask):
 
     def __init__(
         self,
-        classes: dict[str, int | list[int]] | None,
-        void: list[int],
+        classes: dict[str, Value | list[Value]] | None,
+        void: list[Value],
         answer: str | None,
         runs: masks.Order,
         **square: Any,
     ) -> None:
-        """`classes` are the values of masks by the classes' names, by default 1 for the `answer` and 0 for the rest;
-        `void` those of no class."""
+        """`classes` are the values of masks by the classes' names, numbers or colours such as `#804020`, by default 1
+        for the `answer` and 0 for the rest; `void` those of no class."""
         super().__init__(**square)
         classes = classes or {"background": 0, answer or "foreground": 1}
-        self._values = {name: [each] if isinstance(each, int) else each for name, each in classes.items()}
-        self._void, self._answer, self._runs = void, answer, runs
+        said = {name: each if isinstance(each, list) else [each] for name, each in classes.items()}
+        _check_values({**said, "void": void})
+        self._in_colours = isinstance(next(iter(said.values()))[0], str)
+        self._values = {name: [*map(_number, each)] for name, each in said.items()}
+        self._void, self._answer, self._runs = [*map(_number, void)], answer, runs
 
     @cached_property
     def _names(self) -> list[str]:
@@ -72,6 +76,12 @@ class Task(DenseTask):
     def _chosen(self) -> int:
         """The number of the class whose pixels are handed in as runs: the last one by name, if none is named."""
         return self._names.index(self._answer) if self._answer else len(self._names) - 1
+
+    @property
+    def _beta(self) -> float | None:
+        """Of the metric, where it is about edges."""
+        name, beta = general(self.metric)
+        return beta if name == "boundary_f#" else None
 
     @property
     def decided_by(self) -> str:
@@ -93,7 +103,7 @@ class Task(DenseTask):
                 raise ValueError(f"run lengths are of two classes, not of {len(self._names)}")
             found = masks.from_runs(said, width, height, self._runs)
             return masks.encode(np.where(found, self._chosen, 1 - self._chosen).astype(np.uint8))
-        values = masks.read(read(said))
+        values = masks.read(read(said), colours=self._in_colours)
         if values.shape != (height, width):
             raise ValueError(f"the mask has {values.shape[1]} x {values.shape[0]} pixels, the photo {width} x {height}")
         ids = np.full(values.shape, VOID, np.uint8)
@@ -102,8 +112,11 @@ class Task(DenseTask):
             own = np.isin(values, each)
             ids[own], known = number, known | own
         if not known.all():
-            raise ValueError(f"the mask has the value {values[~known][0]}, which no class has")
+            raise ValueError(f"the mask has the {self._named(int(values[~known][0]))}, which no class has")
         return masks.encode(ids)
+
+    def _named(self, value: int) -> str:
+        return f"colour {masks.hexadecimal(value)}" if self._in_colours else f"value {value}"
 
     def names(self, stored: str) -> list[str]:
         return self._names if stored else []
@@ -198,25 +211,34 @@ class Task(DenseTask):
         for number, name in enumerate(self._names):
             confusion = np.zeros_like(evidence["confusion"])
             confusion[:, :, number] = evidence["confusion"].sum(2)
-            found[f"all {name}"] = as_rows({"confusion": confusion})
+            edges = evidence["edges"] * np.array([[0], [1], [0], [0]])  # an answer without edges
+            found[f"all {name}"] = as_rows({"confusion": confusion, "edges": edges})
         return found
 
     def evidence(self, truth: Names, predictions: Floats, decision: Decision, side: int | None = None) -> NDArray[Any]:
-        """The confusion of each photo's pixels, int [n, classes, classes] with the truth in rows, at its own size."""
-        classes = len(self._names)
+        """The confusion of each photo's pixels, int [n, classes, classes] with the truth in rows, at its own size, and
+        where the metric asks for it the counts of `masks.edges`, int [n, 4, classes]."""
+        classes, of_edges = len(self._names), self._beta is not None
         found = np.zeros((len(truth), classes, classes), np.int64)
+        edges = np.zeros((len(truth), 4, classes if of_edges else 0), np.int64)
         for number, (name, prediction) in enumerate(zip(truth, predictions, strict=True)):
             true = self.target(name, side)
             sized = self.shaped(prediction) if side else self.sized(prediction, true.shape[1], true.shape[0])
             answer, counted = self.answered(sized, decision), true != VOID
             pairs = true[counted].astype(np.int64) * classes + answer[counted]
             found[number] = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-        return as_rows({"confusion": found})
+            if of_edges:
+                edges[number] = masks.edges(true, np.where(counted, answer, VOID), classes)
+        return as_rows({"confusion": found, "edges": edges})
 
     def figures(self, evidence: NDArray[Any]) -> dict[str, float]:
-        return {name: self._figure(name, evidence["confusion"]) for name in self.metrics}
+        own = {"iou_precision": partial(self._iou_precision, evidence["confusion"])}
+        if self._beta:
+            own[self.title] = partial(_boundary_f, evidence["edges"], self._beta)
+        return {name: own.get(name, partial(self._figure, name, evidence["confusion"]))() for name in self.metrics}
 
     def _figure(self, metric: str, confusions: Ints) -> float:
+        """Of all pixels together."""
         total = confusions.sum(0)
         right, true, said = np.diag(total), total.sum(1), total.sum(0)
         there = true + said > 0
@@ -226,10 +248,8 @@ class Task(DenseTask):
             return float((right[there] / (true + said - right)[there]).mean())
         if metric == "mean_dice":
             return float((2 * right[there] / (true + said)[there]).mean())
-        if metric == "iou":
-            own = self._chosen
-            return float(right[own] / max(true[own] + said[own] - right[own], 1))
-        return self._iou_precision(confusions)
+        own = self._chosen
+        return float(right[own] / max(true[own] + said[own] - right[own], 1))
 
     def _iou_precision(self, confusions: Ints) -> float:
         """The mean share of the thresholds 0.5, 0.55, … 0.95 that a photo's overlap is above; 1 where neither the truth
@@ -296,17 +316,46 @@ class Task(DenseTask):
     def file(self, prediction: Floats, decision: Decision, width: int, height: int) -> bytes:
         """A PNG file of the values that masks of the archive have, at the photo's size."""
         values = np.array([each[0] for each in self._values.values()])
+        answer = self.answered(self.sized(prediction, width, height), decision)
+        if self._in_colours:
+            return masks.encode(masks.channels(values[answer]))
         values = values.astype(np.uint8 if values.max() <= np.iinfo(np.uint8).max else np.uint16)
-        return masks.encode(values[self.answered(self.sized(prediction, width, height), decision)])
+        return masks.encode(values[answer])
 
     def check_file(self, where: str, data: bytes, width: int, height: int) -> None:
-        values = masks.read(data)
+        values = masks.read(data, colours=self._in_colours)
         self.check_size(where, values, width, height)
         if unknown := set(np.unique(values).tolist()) - {each[0] for each in self._values.values()}:
-            raise BadInput(f"{where}: no class has the value {min(unknown)}")
+            raise BadInput(f"{where}: no class has the {self._named(min(unknown))}")
 
     def check_cells(self, where: str, cells: dict[str, str], form: Form, labels: list[str]) -> None:  # noqa: ARG002
         for cell in cells.values():
             numbers = cell.split()
             if len(numbers) % 2 or not all(number.isdigit() for number in numbers):
                 raise BadInput(f"{where}: '{cell[:40]}' are no pairs of starts and lengths")
+
+
+def _boundary_f(edges: Ints, beta: float) -> float:
+    """The mean over photos of the mean over their classes, of `masks.edges`. Source: Csurka et al., "What is a good
+    evaluation measure for semantic segmentation?", 2013."""
+    near_said, true, near_true, said = np.moveaxis(edges, 1, 0).astype(np.float64)
+    there = (true + said) > 0
+    precision, recall = near_said / np.maximum(said, 1), near_true / np.maximum(true, 1)
+    weighed = np.maximum(beta**2 * precision + recall, np.finfo(float).tiny)
+    each = ((1 + beta**2) * precision * recall / weighed * there).sum(1) / np.maximum(there.sum(1), 1)
+    return float(np.where(there.any(1), each, 1.0).mean())
+
+
+def _check_values(said: dict[str, list[Value]]) -> None:
+    """Raises BadInput for a value of two classes, and for numbers beside colours."""
+    owners = dict[Value, str]()
+    for name, values in said.items():
+        for value in values:
+            if (other := owners.setdefault(value, name)) != name:
+                raise BadInput(f"segmentation.classes: '{other}' and '{name}' both have the value {value}")
+    if len({type(value) for value in owners}) > 1:
+        raise BadInput(f"segmentation.classes: {', '.join(map(str, owners))}: give either numbers or colours")
+
+
+def _number(value: Value) -> int:
+    return value if isinstance(value, int) else int(value.removeprefix("#"), 16)
