@@ -254,3 +254,33 @@ def test_edges_count_as_right_where_they_are_near(tmp_path: Path) -> None:
 
 def as_edges(edges: np.ndarray) -> np.ndarray:
     return as_rows({"confusion": np.ones((1, 2, 2), np.int64), "edges": edges[None]})
+
+
+def test_shapes_of_a_photo_lie_over_each_other(tmp_path: Path) -> None:
+    task = made(tmp_path, classes={"background": 0, "car": 1, "road": 2}, void=[])
+    square, counts = "[[0,2,4,2,4,6,0,6]]", '{"size": [6, 5], "counts": [24, 6]}'
+    stored = task.joined([task.read_columns({"c": "road", "s": square}), task.read_columns({"c": "car", "s": counts})])
+    found = masks.read(task.drawn(stored, {}.__getitem__, 5, 6))
+    assert found.tolist() == [[0, 0, 0, 0, 1]] * 2 + [[2, 2, 2, 2, 1]] * 4
+    empty = task.drawn(task.read_columns({"c": "", "s": ""}), {}.__getitem__, 5, 6)
+    assert not masks.read(empty).any()
+    of_none = made(tmp_path, classes={"car": 1, "road": 2}, void=[])
+    assert masks.read(of_none.drawn(of_none.read_columns({"c": "", "s": ""}), {}.__getitem__, 5, 6)).min() == VOID
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ("[[0,0,4,0]]", "the shape is no list of polygons"),
+        ("[[0,0,9,0,9,9]]", "a polygon leaves the photo, which has 5 x 6"),
+        ('{"size": [6, 5], "counts": [24, 7]}', "are not those of a photo of 5 x 6"),
+        ('{"size": [6, 5], "counts": "abc"}', "the shape's `counts` are packed"),
+        ("[[0,0", "the shape is no JSON"),
+    ],
+)
+def test_a_shape_that_is_none_is_refused(tmp_path: Path, shape: str, said: str) -> None:
+    task = made(tmp_path, classes={"background": 0, "car": 1}, void=[])
+    with pytest.raises(ValueError, match=said):
+        task.drawn(task.read_columns({"c": "car", "s": shape}), {}.__getitem__, 5, 6)
+    with pytest.raises(ValueError, match="the class 'bus' is not one of background, car"):
+        task.read_columns({"c": "bus", "s": shape})

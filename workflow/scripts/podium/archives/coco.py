@@ -7,6 +7,7 @@ from typing import Any
 
 from podium.step import BadInput
 
+SHAPE = "segmentation"  # of an annotation: polygons, or run lengths with their size
 SHOWN = 8  # keys in a message
 Objects = list[dict[str, Any]]
 
@@ -17,8 +18,9 @@ def json_table(name: str, data: bytes) -> tuple[list[str], list[list[str]], list
     In COCO's form, rows are the `images`. Where there are `annotations`, each is joined to its image: an image with
     several has several rows, and one without any has empty cells. An annotation's `category` is the name of its
     `category_id`; `annotation_` stands before the names of columns that images have too. Images and categories without
-    an `id` go by their `image_id` and `category_id`. A column with a list or an object in it is left out; true is 1,
-    false is 0, null is an empty cell. Raises BadInput, naming the key, for anything else.
+    an `id` go by their `image_id` and `category_id`. A column with a list or an object in it is left out, but for the
+    `segmentation` of annotations, whose cells are JSON; true is 1, false is 0, null is an empty cell. Raises BadInput,
+    naming the key, for anything else.
     """
     try:
         content = json.loads(data)
@@ -48,6 +50,9 @@ def _coco(name: str, content: dict[str, Any]) -> tuple[list[str], list[list[str]
     if not annotations:
         return header, rows, list(range(1, len(rows) + 1))
     _name_categories(name, content, annotations)
+    for each in annotations:
+        if shape := each.get(SHAPE):
+            each[SHAPE] = json.dumps(shape, separators=(",", ":"))
     columns, cells = _table(annotations, but="image_id")
     own = defaultdict[int, list[int]](list)
     for number, annotation in enumerate(annotations):

@@ -1,6 +1,7 @@
 """Masks, an id for each pixel: read from images, kept as PNG files, and written as run lengths. No TensorFlow."""
 
 import io
+import json
 import math
 from typing import Any, Literal
 
@@ -104,6 +105,49 @@ def from_runs(text: str, width: int, height: int, order: Order) -> NDArray[np.bo
     for start, length in zip(starts, lengths, strict=True):
         line[start : start + length] = True
     return line.reshape((height, width), order="F" if order == "columns" else "C")
+
+
+def from_shape(text: str, width: int, height: int) -> NDArray[np.bool_]:
+    """The mask, [height, width], of an annotation in COCO's form: JSON of polygons, lists of x and y in turn, or of an
+    object with `counts` of pixels down the columns, outside and inside in turn, and their `size`.
+
+    Raises ValueError, which says why not, for anything else, and for a shape that leaves the photo by over a pixel.
+    """
+    try:
+        shape = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"the shape is no JSON ({error})") from None
+    if isinstance(shape, dict):
+        return _from_counts(shape, width, height)
+    if not isinstance(shape, list) or not all(_is_polygon(each) for each in shape):
+        raise ValueError("the shape is no list of polygons, each a list of x and y of at least three points")
+    from skimage.draw import polygon as inside
+
+    drawn = np.zeros((height, width), bool)
+    for polygon in shape:
+        points = np.array(polygon, float).reshape(-1, 2)
+        if points.min() < -1 or (points > (width + 1, height + 1)).any():
+            raise ValueError(f"a polygon leaves the photo, which has {width} x {height}")
+        across, down = points.T - 0.5  # pixels are in it with their centres
+        drawn[inside(down, across, drawn.shape)] = True
+    return drawn
+
+
+def _is_polygon(found: Any) -> bool:
+    numbers = isinstance(found, list) and all(isinstance(each, int | float) for each in found)
+    return numbers and len(found) >= 6 and len(found) % 2 == 0
+
+
+def _from_counts(shape: dict[str, Any], width: int, height: int) -> NDArray[np.bool_]:
+    counts = shape.get("counts")
+    if isinstance(counts, str):
+        raise ValueError("the shape's `counts` are packed: write them as a list, as pycocotools' `decode` gives them")
+    if not isinstance(counts, list) or shape.get("size") != [height, width] or sum(counts) != width * height:
+        raise ValueError(
+            f"the shape's `size` and the sum of its `counts` are not those of a photo of {width} x {height}"
+        )
+    inside = np.arange(len(counts)) % 2 == 1
+    return np.repeat(inside, counts).reshape((height, width), order="F")
 
 
 def _first_word(text: str) -> str:

@@ -2,6 +2,7 @@
 in the loss nor in the figures. Predictions are probabilities.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from typing import Any
@@ -20,6 +21,8 @@ from podium.tasks.dense import DenseTask
 from podium.tasks.dense_links import SoftmaxOfPixels
 from podium.tasks.measures import as_rows
 
+SHAPED = ("[", "{")  # what polygons and counts in JSON begin with
+REST = "background"  # the class of pixels in no shape; without it, they are of none
 STRATA = 10  # equally large parts of the photos, by the share of the answer's class
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)  # of overlap, of the metric `iou_precision`
 LEAST_SIDE, COARSE = 16, 64  # of masks that only shares are counted in
@@ -90,7 +93,27 @@ class Task(DenseTask):
     # The target
 
     def read(self, cell: str) -> str:
+        if cell[:1] in SHAPED:
+            return self.read_columns({"class": self._names[self._chosen], "shape": cell})
         return f"runs:{cell}"
+
+    def read_columns(self, cells: dict[str, str]) -> str:
+        """Of a column of classes and one of shapes, in COCO's form; both are empty where there is none."""
+        shapes = [cell for cell in cells.values() if cell[:1] in SHAPED]
+        names = [cell for cell in cells.values() if cell and cell[:1] not in SHAPED]
+        if len(cells) != 2 or len(shapes) != len(names):
+            raise ValueError(f"a mask is one column, or one of classes and one of shapes, not {', '.join(cells)}")
+        for name in names:
+            if name not in self._names:
+                raise ValueError(f"the class '{name}' is not one of {', '.join(self._names)}")
+        return f"shapes:{json.dumps([*zip(names, shapes, strict=True)])}"
+
+    def joined(self, stored: list[str]) -> str:
+        """Several shapes of a photo; later ones lie over earlier ones."""
+        kinds = {each.partition(":")[0] for each in stored}
+        if kinds != {"shapes"}:
+            return super().joined(stored)
+        return f"shapes:{json.dumps([each for said in stored for each in json.loads(said.partition(':')[2])])}"
 
     def read_file(self, name: str) -> str:
         return f"file:{name}"
@@ -103,6 +126,12 @@ class Task(DenseTask):
                 raise ValueError(f"run lengths are of two classes, not of {len(self._names)}")
             found = masks.from_runs(said, width, height, self._runs)
             return masks.encode(np.where(found, self._chosen, 1 - self._chosen).astype(np.uint8))
+        if kind == "shapes":
+            rest = self._names.index(REST) if REST in self._names else VOID
+            ids = np.full((height, width), rest, np.uint8)
+            for name, shape in json.loads(said):
+                ids[masks.from_shape(shape, width, height)] = self._names.index(name)
+            return masks.encode(ids)
         values = masks.read(read(said), colours=self._in_colours)
         if values.shape != (height, width):
             raise ValueError(f"the mask has {values.shape[1]} x {values.shape[0]} pixels, the photo {width} x {height}")
