@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, jaccard_score
 
+from podium.tasks.dense_links import SoftmaxOfPixels
 from podium.tasks.links import HUBER, Identity, Link, Sigmoid, Softmax
 
 LINKS = {
@@ -107,3 +109,21 @@ def test_a_temperature_keeps_the_order_and_makes_certain_ones_no_nan(link: Link)
         found = link.tempered(sure, temperature)
         assert np.isfinite(found).all()
         assert (found[:, :2].argmax(1) == [0, 1, 0]).all()
+
+
+def test_what_overlap_lacks_is_counted_of_pixels_that_have_a_class() -> None:
+    """Of sure answers, Lovász's extension is what the mean intersection over union of the classes there are lacks."""
+    random = np.random.default_rng(0)
+    truth, said = (random.integers(0, 3, (2, 6, 5)).repeat(4, 1).repeat(4, 2) for _ in range(2))
+    void = np.kron(random.random((2, 6, 5)) < 0.2, np.ones((1, 4, 4), bool)).astype(bool)
+    targets = ((truth[..., None] == np.arange(4)) & ~void[..., None]).astype(np.float32)
+    sure = np.where(said[..., None] == np.arange(4), 60, 0).astype(np.float32)
+    ones = np.ones(4, np.float32)
+    plain, iou, dice = (
+        float(SoftmaxOfPixels(4, kind).loss(0.0, ones)(targets, sure)) for kind in (None, "iou", "dice")
+    )
+    assert iou - plain == pytest.approx(1 - jaccard_score(truth[~void], said[~void], average="macro"), abs=1e-5)
+    shares = f1_score(truth[~void], said[~void], average=None)
+    assert dice - plain == pytest.approx(1 - (shares.sum() + 1) / 4, abs=1e-3)
+    right = np.where(targets > 0, 60, 0).astype(np.float32)
+    assert float(SoftmaxOfPixels(4, "iou").loss(0.0, ones)(targets, right)) == pytest.approx(0, abs=1e-5)

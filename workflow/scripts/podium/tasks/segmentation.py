@@ -5,7 +5,7 @@ in the loss nor in the figures. Predictions are probabilities.
 import json
 from collections.abc import Callable, Iterable
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,13 @@ STRATA = 10  # equally large parts of the photos, by the share of the answer's c
 THRESHOLDS = np.arange(0.5, 1.0, 0.05)  # of overlap, of the metric `iou_precision`
 LEAST_SIDE, COARSE = 16, 64  # of masks that only shares are counted in
 COUNTED = 200  # of these, about
+# What the loss of a metric adds to cross-entropy.
+OVERLAPS: dict[str, Literal["dice", "iou"]] = {
+    "mean_dice": "dice",
+    "mean_iou": "iou",
+    "iou": "iou",
+    "iou_precision": "iou",
+}
 BALANCE = 0.5  # where the metric counts classes alike
 STEPS = [number / 20 for number in range(5, 16)]  # probabilities tried as thresholds
 COLOURS = "tab20"  # of matplotlib, for classes in their order
@@ -73,7 +80,7 @@ class Task(DenseTask):
 
     @property
     def link(self) -> SoftmaxOfPixels:  # type: ignore[override]
-        return SoftmaxOfPixels(self.channels, overlap=self.metric != "pixel_accuracy")
+        return SoftmaxOfPixels(self.channels, OVERLAPS.get(self.metric))
 
     @property
     def _chosen(self) -> int:
