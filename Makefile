@@ -2,14 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What the benchmark runs besides the digits, if it exists: the grocery hackathon's zip, the scripts that make contests of
-# its photos and grade them, and the IDX files of fashion-mnist, where Debian's package dataset-fashion-mnist installs
-# them.
+# its photos and grade them, the folder of the zips of masks and pictures, and the IDX files of fashion-mnist, where
+# Debian's package dataset-fashion-mnist installs them.
 GROCERY ?= ../shared/data/grocery-hackathon.zip
 EXPERIMENTS ?= finetune record
 CONTESTS ?= ../shared/tools
 FASHION ?= /usr/share/datasets/fashion-mnist
 FASHION_EXPERIMENTS ?= mlp cnn cnn_pair
-PART ?= digits fashion grocery contests scale
+PIXELS ?= ../shared/data
+PART ?= digits fashion grocery contests pixels scale
 # 1 also installs what TensorFlow needs to compute on an NVIDIA GPU, and is remembered; 0 removes it again.
 GPU := $(if $(wildcard .venv/ready-gpu),1,0)
 KIND := $(if $(filter 1,$(GPU)),-gpu,$(if $(filter 0,$(GPU)),,$(error GPU is 1 or 0, not $(GPU))))
@@ -45,7 +46,7 @@ lint: setup ## set up, then check style and types, and run Snakemake's own check
 	@$(BIN)/snakemake --lint
 
 bench: setup ## measure times, memory and scores in about two hours, or of one PART; see benchmarks/README.md
-	@$(BIN)/python benchmarks/bench.py --parts $(PART) --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS) --contests $(CONTESTS)
+	@$(BIN)/python benchmarks/bench.py --parts $(PART) --grocery $(GROCERY) --experiments $(EXPERIMENTS) --fashion $(FASHION) --fashion-experiments $(FASHION_EXPERIMENTS) --contests $(CONTESTS) --pixels $(PIXELS)
 
 lock: setup ## update requirements.lock and requirements-gpu.lock from pyproject.toml
 	@$(BIN)/$(UV_COMPILE) --output-file requirements.lock

@@ -19,7 +19,7 @@ import yaml
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 MADE = shutil.ignore_patterns(".git", ".venv", ".snakemake", "data", "results", "logs", "__pycache__", ".*_cache")
-PARTS = ("digits", "fashion", "grocery", "contests", "scale")
+PARTS = ("digits", "fashion", "grocery", "contests", "pixels", "scale")
 PART = 60.0  # seconds that are timed of baselines that would take too long
 # Podium with the backbone of the 2019 loop and random weights, as in the loop: only for its time.
 INCEPTION = {"backbone": "inception_v3", "weights": "none", "size": 299, "folds": 0}
@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--fashion", type=Path, required=True, help="fashion-mnist's IDX files; left out where missing")
     parser.add_argument("--fashion-experiments", nargs="*", default=["mlp", "cnn", "cnn_pair"], help="run once each")
     parser.add_argument("--contests", type=Path, required=True, help="the makers of contests; left out where missing")
+    parser.add_argument("--pixels", type=Path, required=True, help="zips of masks and pictures; left out where missing")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="podium-bench-") as name:
         folder = Path(name)
@@ -224,6 +225,8 @@ def main() -> None:
         elif "contests" in given.parts:
             missing = given.grocery if given.contests.is_dir() else given.contests
             print(f"no {missing}: the contests are left out (make bench CONTESTS=PATH GROCERY=PATH)")
+        if "pixels" in given.parts:
+            subprocess.run([sys.executable, HERE / "pixels.py", "--archives", given.pixels], check=True)
         if "scale" in given.parts:
             subprocess.run([sys.executable, HERE / "scale.py"], check=True)
             head = measured([sys.executable, HERE / "head.py"])

@@ -81,7 +81,7 @@ REFUSED = {
         "preprocess.fit: the task classification takes crop or pad or squash, not keep",
     ),
     "a target of a label": (
-        {"tables": None, "names": {"train": "a/{label}/{id}", "target": "b/{id}", "test": "c/{id}"}},
+        {"names": {"train": "a/{label}/{id}", "target": "b/{id}", "test": "c/{id}"}},
         "names.train: a `target` is a file for each photo, which the task classification does not have",
     ),
     "a label of a photo that is its own": (
@@ -89,7 +89,7 @@ REFUSED = {
         "tables.train: leave `label` out: with `input: grey` each photo is its own target",
     ),
     "no picture": (
-        {"task": "image_to_image", "tables": None, "names": {"train": "a/{id}", "test": "c/{id}"}},
+        {"task": "image_to_image", "names": {"train": "a/{id}", "test": "c/{id}"}},
         "names.train: `target` or `label` is missing",
     ),
     "pixels of labels": (
@@ -203,12 +203,15 @@ def test_a_mask_has_its_classes_a_folder_of_files_and_a_zip_of_files_as_submissi
 
 
 GREY = {"task": "image_to_image", "image_to_image": {"input": "grey", "side": 32}, "preprocess": {"fit": "keep"}}
-GREY |= {"tables": None, "names": {"train": "a/{id}", "test": "b/{id}"}, "run": ["small_unet"]}
+GREY |= {"names": {"train": "a/{id}", "test": "b/{id}"}, "run": ["small_unet"]}
 
 
 def test_photos_that_are_shown_in_grey_are_stored_so(project: Path) -> None:
     pets(project, archive="pets.zip", **GREY, defaults={"size": 32})
-    assert plan().settings("preprocess", job(part="train-0", size="32"))["grey"] is True
+    in_bins = plan(lambda config: config["defaults"]["train"].update(colours="bins"))
+    assert in_bins.settings("preprocess", job(part="train-0", size="32"))["grey"] is True
+    task = in_bins.settings("train", job(experiment="small_unet", fit="seed0-all"))["task"]
+    assert task["image_to_image"]["colours"] == "bins"
     pets(project, archive="pets.zip")
     assert plan().settings("preprocess", job(part="train-0", size="32"))["grey"] is False
 
@@ -216,6 +219,7 @@ def test_photos_that_are_shown_in_grey_are_stored_so(project: Path) -> None:
 @pytest.mark.parametrize(
     ("facts", "experiment", "message"),
     [
+        ({"defaults": {"train": {"colours": "bins"}}}, "linear", "train.colours: has no effect but on photos"),
         (GREY, "small_unet", "size: must be image_to_image.side, 32, with `preprocess.fit: keep`, not 224"),
         (
             GREY | {"defaults": {"size": 32, "train": {"unet": {"sizes": [32]}}}},
@@ -225,7 +229,7 @@ def test_photos_that_are_shown_in_grey_are_stored_so(project: Path) -> None:
         (
             MASKS,
             "linear",
-            "linear.train.network: head is no network for the task segmentation (there are: small_unet, unet)",
+            "linear.train.network: head is no network for the task segmentation (there are: deeplab, small_unet,",
         ),
         ({}, "unet", "unet.train.network: unet is no network for the task classification (there are: cnn, finetune,"),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from podium.plan import behind, files
 from podium.plan.experiments import Job
 from podium.plan.settings import ConfigError, Settings
+from podium.tasks import TASKS
 
 
 def download(job: Job) -> Settings:
@@ -66,8 +67,10 @@ def train(job: Job) -> Settings:
         _check_batch(job)
     if job.backbone:
         options |= {"backbone": job.backbone.name, "weights": job.backbone.weights}
+    ((task, asked),) = job.judged["task"].items()
+    chosen = {key: experiment.train[key] for key in TASKS[task].chosen}
     return {
-        **job.judged,
+        "task": {task: asked | chosen},
         "network": experiment.train["network"],
         "fold": job.fit.fold,
         "seed": job.fit.seed,

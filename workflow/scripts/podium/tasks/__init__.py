@@ -43,6 +43,7 @@ class Facts(NamedTuple):
     files: tuple[str, ...] = ()  # the forms that are a zip with a file for each photo
     dense: bool = False  # there is an answer for each pixel
     unvaried: tuple[str, ...] = ()  # kinds of augmentation that would change photos and not their targets
+    chosen: tuple[str, ...] = ()  # settings of the task that an experiment has, since only its fits depend on them
     grey: tuple[str, str] | None = None  # a setting, and its value with which photos are shown in grey
 
 
@@ -95,6 +96,7 @@ TASKS = {
         files=("labels",),
         dense=True,
         unvaried=("light", "colour", "mixup", "cutmix"),
+        chosen=("colours",),
         grey=("input", "grey"),
     ),
 }
