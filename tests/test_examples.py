@@ -1,6 +1,7 @@
 """Every ready example does what its first lines say: the very commands that stand there, on few photos and in short."""
 
 import gzip
+import io
 import re
 import shlex
 import struct
@@ -14,9 +15,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, SUBJECTS, competition, copy_project, photo, snakemake, write_zip
+from conftest import ROOT, SUBJECTS, competition, copy_project, photo, snakemake, table, write_zip
+from PIL import Image
 
-from podium.photos import images
+from podium.photos import images, masks
 from podium.plan.config import Config
 from podium.plan.settings import merge
 
@@ -24,6 +26,10 @@ EXAMPLES = {path.stem: path for path in sorted((ROOT / "config/examples").glob("
 SHORT = {"epochs": 2, "batch": 8}
 # What makes an example small, and leaves what it is about as it is; the weights that Podium lacks are random.
 SMALL: dict[str, dict[str, Any]] = {
+    "colour-the-horses": {name: {"train": {"small_unet": {**SHORT, "width": 8}}} for name in ("regression", "bins")},
+    "cut-out-the-flowers": {
+        name: {"size": 32, "train": {name: {**SHORT, "sizes": [32], "width": 8}}} for name in ("unet", "deeplab")
+    },
     "first-cnn": {"cnn": {"train": {"cnn": {**SHORT, "width": 4}}}},
     "noisy-flowers": {
         name: {"size": 64, "folds": 0, "held_out": False, "robustness": {"noise": [0.1]}} for name in ("clean", "noisy")
@@ -32,6 +38,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "progressive-resizing": {
         "frozen": {"size": 64},
         "progressive": {"size": 64, "train": {"seeds": [0], "finetune": {"sizes": [32, 48], "frozen": 0.8, **SHORT}}},
+    },
+    "street-scenes": {
+        name: {"size": 64, "train": {"unet": {**SHORT, "sizes": [32], "width": 8}}} for name in ("small", "large")
     },
     "three-approaches": {
         "mlp": {"train": {"mlp": {**SHORT, "layers": [8]}}},
@@ -92,11 +101,60 @@ def idx() -> dict[str, bytes]:
     return members
 
 
+def drawn(classes: list[int], number: int, width: int, height: int) -> bytes:
+    """A mask of stripes of these classes."""
+    stripes = np.resize(np.array(classes, np.uint8), height // 4).repeat(4)[:height]
+    return masks.encode(np.roll(stripes, number)[:, None].repeat(width, 1))
+
+
+def masked(parts: dict[str, range], classes: list[int], width: int, height: int) -> dict[str, bytes]:
+    """Photos with masks, and tables of their ids; those of the test have no masks."""
+    members = {}
+    for part, numbers in parts.items():
+        ids = [f"{number:04}" for number in numbers]
+        members[f"{part}.csv"] = table(["id"], [[key] for key in ids])
+        for number, key in zip(numbers, ids, strict=True):
+            shown = images.decode(photo(SUBJECTS[number % len(SUBJECTS)], number), height)
+            shown = np.tile(shown, (1, -(-width // height), 1))[:, :width]
+            members[f"{part}/photos/{key}.jpg"] = jpeg(shown)
+            if part != "test":
+                members[f"{part}/masks/{key}.png"] = drawn(classes, number, width, height)
+    return members
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG")
+    return out.getvalue()
+
+
+def flowers() -> dict[str, bytes]:
+    members = masked({"train": range(20), "test": range(20, 26)}, [0, 1, 2, 3, 4], 64, 64)
+    ids = [name[-8:-4] for name in members if name.startswith("test/")]
+    del members["test.csv"]
+    return members | {"sample_submission.csv": table(["id", "rle_mask"], [[key, "1 1"] for key in ids])}
+
+
+def streets() -> dict[str, bytes]:
+    return masked({"train": range(12), "validation": range(12, 16), "test": range(16, 20)}, [*range(12)], 96, 72)
+
+
+def horses() -> dict[str, bytes]:
+    def shown(number: int) -> np.ndarray:
+        return images.decode(photo(SUBJECTS[number % len(SUBJECTS)], number), 32)
+
+    grey = {f"test/{n:04}.png": images.png(np.asarray(Image.fromarray(shown(n)).convert("L"))) for n in range(20, 26)}
+    return {f"train/{n:04}.jpg": jpeg(shown(n)) for n in range(20)} | grey
+
+
 MEMBERS: dict[str, Callable[[], dict[str, bytes]]] = {
+    "camvid": streets,
     "cifar10": cifar,
     "fashion-mnist": idx,
     "flowers": folders,
+    "flowers17": flowers,
     "grocery": tables,
+    "horses": horses,
     "picnic": tables,
 }
 
@@ -128,7 +186,15 @@ def run(project: Path, name: str, words: list[str]) -> None:
         snakemake(project, *words[1:behind], f"{name}.yaml", *words[behind:])
 
 
-LONG = ("noisy-flowers", "picnic-entry", "progressive-resizing", "three-approaches")
+LONG = (
+    "colour-the-horses",
+    "cut-out-the-flowers",
+    "street-scenes",
+    "noisy-flowers",
+    "picnic-entry",
+    "progressive-resizing",
+    "three-approaches",
+)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in LONG)) for name in EXAMPLES])
