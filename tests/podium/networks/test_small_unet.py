@@ -9,7 +9,7 @@ from conftest import UNVARIED, joined
 
 from podium import tasks
 from podium.models.writing import save
-from podium.networks import augmentation, small_unet
+from podium.networks import augmentation, dense, small_unet
 from podium.networks.data import Dataset
 from podium.photos import images, pixels
 from podium.photos.pixels import Pixels
@@ -84,3 +84,18 @@ def test_crops_are_whole_pixels_of_photo_and_target_half_of_them_mirrored(data: 
         luma = wanted @ np.array([0.299, 0.587, 0.114])
         np.testing.assert_allclose(photos[number, ..., 0], luma, atol=1.1)
     assert 4 < mirrored < COUNT - 4
+
+
+def test_a_large_photo_is_answered_in_tiles_without_a_seam(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Far from the border of a tile it makes no difference that the rest of the photo is not seen."""
+    trained = small_unet._network(data.task, 32, 8, 0.0, "float32")
+    whole = dense.finished(trained, data.task, 160)
+    monkeypatch.setattr(dense, "TILE", 96)
+    monkeypatch.setattr(dense, "OVERLAP", 64)
+    tiled = dense.finished(trained, data.task, 160)
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 160, 160, 3)).astype(np.float32)
+    both = [network(photos, training=False).numpy() for network in (whole, tiled)]
+    assert np.abs(both[0] - both[1]).mean() < 0.01
+    starts = [0, 32, 64]
+    shares = [dense._shares(starts, each, 160, 96) for each in starts]
+    np.testing.assert_allclose(sum(each.sum(0) for each in shares), 1, rtol=1e-6)

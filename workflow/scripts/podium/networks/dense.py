@@ -1,7 +1,9 @@
 """What networks share that answer each pixel, on a backbone or from scratch. Needs TensorFlow."""
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,11 @@ from podium.tasks.dense import DenseTask
 
 MOMENTUM = 0.9  # of batch norms, as fits may have few steps
 MOST = 8  # times the width, of the coarsest scales
+TILE, OVERLAP, STRIDE = (
+    512,
+    128,
+    32,
+)  # sides of what a large photo is answered in, and what their places are multiples of
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -140,12 +147,55 @@ def answering(photo: Any, found: Any, task: DenseTask, dropout: float, policy: s
 
 
 def finished(trained: keras.Model, task: DenseTask, size: int) -> keras.Model:
-    """Predictions [n, side * side * channels] of photos of this size."""
+    """Predictions [n, side * side * channels] of photos of this size, large ones in tiles."""
     inputs = keras.Input((size, size, 3))
-    found = task.link.finished(trained(inputs, training=False))
+
+    def answered(part: Any) -> Any:
+        return task.link.finished(trained(part, training=False))
+
+    found = answered(inputs) if size <= TILE else _stitched(inputs, answered, size)
     if found.shape[1] != task.side:
         found = keras.layers.Resizing(task.side, task.side, dtype="float32")(found)
     return keras.Model(inputs, keras.layers.Flatten(dtype="float32")(found))
+
+
+def _stitched(photo: Any, answered: Callable[[Any], Any], size: int) -> Any:
+    """The answers to tiles that overlap; where several tell of a pixel, each counts the more the farther it is inside.
+
+    So memory grows with the tile, not with the photo, and no edge of a tile is seen.
+    """
+    count = math.ceil((size - OVERLAP) / (TILE - OVERLAP))
+    starts = [round(place * (size - TILE) / (count - 1) / STRIDE) * STRIDE for place in range(count)]
+    parts = []
+    for top, left in product(starts, repeat=2):
+        found = answered(photo[:, top : top + TILE, left : left + TILE])
+        scale = TILE // found.shape[1]
+        for equation, start in (("nhwc,hy->nywc", top), ("nhwc,wx->nhxc", left)):
+            shape = list(found.shape[1:])
+            shape["hw".index(equation[5])] = size // scale
+            place = keras.layers.EinsumDense(equation, shape, trainable=False, dtype="float32")
+            place.build(found.shape)
+            place.set_weights(
+                [_shares([each // scale for each in starts], start // scale, size // scale, TILE // scale)]
+            )
+            found = place(found)
+        parts.append(found)
+    return keras.layers.Add(dtype="float32")(parts)
+
+
+def _shares(starts: list[int], start: int, size: int, tile: int) -> Floats:
+    """How much of each place in a tile that starts here goes where along a side, float32 [tile, size].
+
+    What all tiles give to a place adds up to 1.
+    """
+    inside = np.minimum(np.arange(tile) + 1, tile - np.arange(tile)).astype(np.float32)
+    total = np.zeros(size, np.float32)
+    for each in starts:
+        total[each : each + tile] += inside
+    found = np.zeros((tile, size), np.float32)
+    places = np.arange(tile)
+    found[places, start + places] = inside / total[start + places]
+    return found
 
 
 def rebuilt(trained: keras.Model, plain: keras.Model) -> keras.Model:
