@@ -5,6 +5,7 @@ from contests_of_masks import SMALL as UNET
 from contests_of_masks import drawn
 from layouts import Members, contest, photos, rows
 
+from podium.begin import budget
 from podium.photos import images
 
 SMALL = {"defaults": {"size": 32, "train": {"small_unet": {"batch": 32, "epochs": 60, "sizes": [32]}}}}
@@ -41,8 +42,8 @@ def documents() -> Members:
     metric="psnr",
     names={"train": "train/{id}.png", "test": "test/{id}.png"},
     preprocess={"fit": "keep"},
-    run=["small_unet"],
-    **SMALL,
+    run=["unet"],
+    defaults={"size": 32, "train": {"unet": {"sizes": [32], "epochs": 10, "enlarge": 4, **budget.COLOURING}}},
 )
 def colours() -> Members:
     return {

@@ -45,12 +45,14 @@ def test_small_photos_are_shown_whole_and_pictures_as_large_as_they_are() -> Non
     _, finding = budget.of_masks(Fingerprint(600, 1.8, 320, 101, 101, 101), 2, 3)
     defaults = finding.settings["defaults"]
     assert (defaults["size"], defaults["train"]["unet"]["sizes"]) == (128, [128])
-    side, finding = budget.of_pictures(Fingerprint(115, 1.8, 52, 540, 420, 540), 20)
+    side, finding = budget.of_pictures(Fingerprint(115, 1.8, 52, 540, 420, 540), 20, grey=False)
     assert side == {"side": 544}
     assert finding.settings["preprocess"] == {"fit": "keep"}
     assert finding.settings["defaults"]["train"]["small_unet"]["sizes"] == [128]
-    _, finding = budget.of_pictures(Fingerprint(5000, 1.8, 2000, 32, 32, 32), 20)
+    _, finding = budget.of_pictures(Fingerprint(5000, 1.8, 2000, 32, 32, 32), 20, grey=True)
     assert finding.settings["preprocess"] == {"fit": "squash"}
+    unet = finding.settings["defaults"]["train"]["unet"]
+    assert (unet["sizes"], unet["enlarge"], unet["epochs"]) == ([32], 4, 10)
     assert "5,000 photos, mostly 32 x 32, are stored at 32" in finding.why
 
 

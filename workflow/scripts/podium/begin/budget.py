@@ -27,6 +27,13 @@ ENOUGH, MOST = 12, 60  # epochs that a larger photo is worth, and beyond which m
 STEP = {"unet": 8 * 288**2, "small_unet": 2**17}  # pixels of a batch that takes about 2 GB
 FEWEST, LARGEST_BATCH = 2, 32  # photos in a batch
 STORED = 4e9  # bytes of predictions
+SEEN, FEW = (
+    128,
+    10,
+)  # the side at which a backbone is shown small photos, and the epochs after which it knows them by heart
+# How it is shown them: as they are, as photo and colours have to stay together.
+COLOURING: Settings = {"batch": 32, "learning_rate": 5.0e-4, "weight_decay": 0.01, "dropout": 0.0, "width": 24}
+COLOURING |= {"augment": {"area": [1.0, 1.0], "aspect": 1.0, "rotation": 0.0, "light": 0.0, "colour": 0.0}}
 
 
 class Fingerprint(NamedTuple):
@@ -66,13 +73,20 @@ def of_masks(own: Fingerprint, classes: int, minutes: float) -> tuple[Settings, 
     return {"side": max(side, MULTIPLE)}, _finding(own, network, size, crop, epochs, minutes)
 
 
-def of_pictures(own: Fingerprint, minutes: float) -> tuple[Settings, Finding]:
-    """Photos as large as they are."""
+def of_pictures(own: Fingerprint, minutes: float, *, grey: bool) -> tuple[Settings, Finding]:
+    """Photos as large as they are; small ones whose colours are wanted are shown to a backbone, which knows what is
+    what, much larger."""
     size = min(_up(own.largest), LARGEST)
-    crop = min(size, CROP)
-    epochs = _epochs(own, "small_unet", size, crop, minutes)
     fit = "squash" if own.width == own.height == own.largest == size else "keep"
-    found = _finding(own, "small_unet", size, crop, epochs, minutes)
+    enlarge = SEEN // size if grey else 1
+    if enlarge > 1:
+        epochs = min(_epochs(own, "unet", size * enlarge, size * enlarge, minutes), FEW)
+        found = _finding(own, "unet", size, size, epochs, minutes)
+        found.settings["defaults"]["train"]["unet"] |= {"enlarge": enlarge, **COLOURING}
+    else:
+        crop = min(size, CROP)
+        epochs = _epochs(own, "small_unet", size, crop, minutes)
+        found = _finding(own, "small_unet", size, crop, epochs, minutes)
     return {"side": size}, found._replace(settings=found.settings | {"preprocess": {"fit": fit}})
 
 

@@ -234,7 +234,10 @@ def _planned(catalogue: Catalogue, made: Draft, minutes: float) -> None:
     own = budget.fingerprint(catalogue, inside["train"], inside["test"], len(inside["validation"]))
     task = settings["task"]
     classes = len(settings.get(task, {}).get("classes", "12"))
-    side, plan = budget.of_masks(own, classes, minutes) if task == "segmentation" else budget.of_pictures(own, minutes)
+    if task == "segmentation":
+        side, plan = budget.of_masks(own, classes, minutes)
+    else:
+        side, plan = budget.of_pictures(own, minutes, grey=settings[task]["input"] == "grey")
     made.findings.append(plan._replace(settings={task: side, **plan.settings}))
 
 
