@@ -231,9 +231,11 @@ def _planned(catalogue: Catalogue, made: Draft, minutes: float) -> None:
         said = settings.get("tables", {}).get(split, {}).get("image") or settings.get("names", {}).get(split, "")
         folder = posixpath.dirname(said.partition("{")[0])
         inside[split] = [name for name in catalogue.photos if said and posixpath.dirname(name) == folder]
-    own = budget.fingerprint(catalogue, inside["train"], inside["test"], len(inside["validation"]))
+    # Of photos in folders that rows or names tell apart, all count.
+    train, test = (inside[split] or catalogue.photos for split in ("train", "test"))
+    own = budget.fingerprint(catalogue, train, test, len(inside["validation"]))
     task = settings["task"]
-    classes = len(settings.get(task, {}).get("classes", "12"))
+    classes = len(settings.get(task, {}).get("classes", {})) or 2
     if task == "segmentation":
         side, plan = budget.of_masks(own, classes, minutes)
     else:

@@ -67,7 +67,8 @@ def minutes(rule: str, inputs: Iterable[str], attempt: int, times: int = 1) -> i
 
 def _activations(options: dict[str, Any]) -> int:
     """The MB that a batch takes; none where a network does not train on pixels."""
-    side, batch = max(options.get("sizes", [options.get("size", 0)])), options.get("batch", 0)
+    side = max(options.get("sizes", [options.get("size", 0)])) * options.get("enlarge", 1)
+    batch = options.get("batch", 0)
     numbers = PRETRAINED if "backbone" in options else FROM_SCRATCH * options.get("width", 1)
     return round(batch * side**2 * numbers * BYTES.get(options.get("precision", ""), 4) / 1e6)
 
