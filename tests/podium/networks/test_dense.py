@@ -53,11 +53,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("network", [unet, deeplab])
+@pytest.mark.parametrize(("network", "enlarge"), [(unet, 1), (unet, 2), (deeplab, 1)])
 def test_it_finds_what_it_was_shown_and_a_mirrored_photo_has_its_answer_mirrored_back(
-    data: Dataset, tmp_path: Path, network: ModuleType
+    data: Dataset, tmp_path: Path, network: ModuleType, enlarge: int
 ) -> None:
-    model, history = network.fit(data, seed=0, resume=tmp_path / "resume", **OPTIONS)
+    model, history = network.fit(data, seed=0, resume=tmp_path / "resume", **OPTIONS | {"enlarge": enlarge})
     assert list(history) == ["epoch", "loss", "pixel_accuracy"]
     save(model, data.task, data.labels, [], tmp_path / "model.keras")
     given = tmp_path / "model.keras", data.files, data.rows

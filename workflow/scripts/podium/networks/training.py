@@ -161,6 +161,7 @@ def average(
     def probabilities(batch: tf.Tensor, boxes: tf.Tensor, *numbers: tf.Tensor) -> tf.Tensor:
         side = tf.shape(batch)[1:3]
         cut = tf.round(tf.image.crop_and_resize(batch, boxes, tf.range(tf.shape(batch)[0]), side))
+        cut = tf.ensure_shape(cut, [None, photos.size, photos.size, 3])
         return network([cut, *numbers] if numbers else cut, training=False)
 
     most = PREDICT_PIXELS // (photos.size**2 * (DENSE if side else 1))
