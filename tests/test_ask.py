@@ -42,7 +42,7 @@ def asked(
     write_csv(folder / "index.csv", pd.concat([index, tests[:2]]))
     write_csv(folder / "quarantine.csv", pd.concat([index, tests[2:]]))
     usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": table and "sample.csv", "ids": "sample"}
-    usual |= {"form": "labels", "top": 2, "separator": None, "decimals": None}
+    usual |= {"form": "labels", "top": 2, "separator": None, "decimals": None, "pixel": ""}
     ask(source, *(folder / name for name in PATHS), **(usual | settings))
     *found, known = read_asked(folder / "asked.json")
     assert known == sorted({"NA", *labels})
@@ -161,7 +161,7 @@ def handed_in(folder: Path, found: pd.DataFrame, **settings: Any) -> list[list[s
     Predictions(keys, turns).write(folder / "predictions.npy")
     usual = {key: FACTS["submission"][key] for key in ("sample", "ids")}
     paths = [folder / name for name in ("source.zip", *PATHS)]
-    form: dict[str, Any] = {"form": "labels", "top": 1, "separator": None, "decimals": None}
+    form: dict[str, Any] = {"form": "labels", "top": 1, "separator": None, "decimals": None, "pixel": ""}
     ask(*paths, task=CLASSIFICATION, tables=FACTS["tables"], **(form | usual | settings))
     (folder / "decision.json").write_text('{"decision": {}}')
     inputs = [folder / name for name in ("asked.json", "predictions.npy", "decision.json")]
@@ -204,7 +204,7 @@ def test_the_real_hackathon_asks_for_each_photo_of_its_test_table(tmp_path: Path
     labels = archive_table(archive, tables["train"]["path"]).column(tables["train"]["label"])
     for name in PATHS[:2]:
         write_csv(tmp_path / name, pd.DataFrame({"split": "train", "label": labels}))
-    form = {"ids": "sample", "form": "labels", "top": 5, "separator": None, "decimals": None}
+    form = {"ids": "sample", "form": "labels", "top": 5, "separator": None, "decimals": None, "pixel": ""}
     ask(GROCERY, *(tmp_path / name for name in PATHS), task=CLASSIFICATION, tables=tables, sample=sample, **form)
     ids = archive_table(archive, tables["test"]["path"]).column(tables["test"]["id"])
     assert sorted(read_asked(tmp_path / "asked.json")[0].ids) == sorted(ids)

@@ -29,7 +29,9 @@ def path(tmp_path: Path) -> Path:
 def decoded(path: Path, fit: str = "crop", threads: int = 1) -> NDArray[np.uint8]:
     """The step's pixels of the photos in a part's records."""
     pixels = path.with_name("a.npy")
-    preprocess(path.parent, path.with_name("depth.json"), pixels, part="a-0", size=24, fit=fit, threads=threads)
+    preprocess(
+        path.parent, path.with_name("depth.json"), pixels, part="a-0", size=24, fit=fit, grey=False, threads=threads
+    )
     return np.load(pixels)
 
 

@@ -34,7 +34,7 @@ def submitted(folder: Path, members: dict[str, bytes], inside: str | None = None
     write_csv(folder / "index.csv", pd.concat([index, keys[1:].assign(label="", file=keys.id)]))
     write_csv(folder / "quarantine.csv", pd.DataFrame(columns=QUARANTINE_COLUMNS))
     usual = {"task": CLASSIFICATION, "tables": TABLES, "sample": None, "ids": "sample", "form": "labels", "top": 2}
-    usual |= {"separator": None, "decimals": None}
+    usual |= {"separator": None, "decimals": None, "pixel": ""}
     ask(source, *(folder / name for name in ("index.csv", "quarantine.csv", "asked.json")), **(usual | settings))
     (folder / "decision.json").write_text('{"decision": {}}')
     inputs = [folder / name for name in ("asked.json", "predictions.npy", "decision.json")]

@@ -80,7 +80,7 @@ def fit(folder: Path, fold: int | None = 1, seed: int = 0) -> np.ndarray:
 
 def test_a_model_says_how_new_photos_are_decoded_for_it(folder: Path) -> None:
     fit(folder)
-    decoding = {"size": 32, "fit": "crop", "range": [0, 4095]}
+    decoding = {"size": 32, "fit": "crop", "grey": False, "range": [0, 4095]}
     assert saved_metadata(folder / "model.keras")["decoding"] == decoding
 
 

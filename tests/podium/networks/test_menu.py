@@ -13,11 +13,16 @@ from podium.networks import NETWORKS
 FOLDER = "workflow/scripts/podium/networks"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_it_says_of_each_network_what_its_fit_and_its_settings_are(name: str) -> None:
+def arguments(name: str) -> set[str]:
+    """What a network's `fit` takes by name, or the one that it hands everything to."""
     tree = ast.parse((ROOT / f"{FOLDER}/{name}.py").read_text())
     (fit,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "fit")
-    taken = {each.arg for each in fit.args.kwonlyargs}
+    return {each.arg for each in fit.args.kwonlyargs} or arguments("dense")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_it_says_of_each_network_what_its_fit_and_its_settings_are(name: str) -> None:
+    taken = arguments(name)
     schema = yaml.safe_load((ROOT / "workflow/schemas/experiment.yaml").read_text())
     settings = set(schema["properties"]["train"]["properties"][name]["properties"])
     assert ({"backbone", "weights"} <= taken) == NETWORKS[name].pretrained

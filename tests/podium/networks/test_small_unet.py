@@ -36,7 +36,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     spec = {
         "input": "grey",
         "output": "colour",
-        "colours": "regression",
+        "colours": "continuous",
         "side": SIZE,
         "fit": "squash",
         "folder": str(folder),

@@ -22,7 +22,7 @@ def made(folder: Path, metric: str = "psnr", **changed: Any) -> DenseTask:
     said = {
         "input": "photo",
         "output": "colour",
-        "colours": "regression",
+        "colours": "continuous",
         "side": SIDE,
         "fit": "squash",
         "folder": str(folder),

@@ -245,7 +245,7 @@ class Config:
             others = [each for each, known in NETWORKS.items() if known.dense == dense]
             said = f"{network} is no network for the task {task}{instead(network, others)}"
             raise ConfigError(f"{at('train', 'network')}: {said}")
-        if settings["train"]["colours"] != "regression" and not self.grey(competition):
+        if settings["train"]["colours"] != "continuous" and not self.grey(competition):
             raise ConfigError(f"{at('train', 'colours')}: has no effect but on photos that are shown in grey")
         if not dense:
             return

@@ -39,9 +39,9 @@ class Task(DenseTask):
     unit, fewest, resampling = "channels", 1, Image.Resampling.BICUBIC
     measure, gravity, label_figures = "rmse", "rmse", ("rmse", "mae")
 
-    def __init__(self, input: str, output: str, colours: str = "regression", **square: Any) -> None:
+    def __init__(self, input: str, output: str, colours: str = "continuous", **square: Any) -> None:
         """`input` is the `photo`, or its `grey`; `output` a picture in `colour` or in `grey`; `colours` of grey photos
-        are fitted by `regression`, or as classes, in `bins`."""
+        are fitted as they are, `continuous`, or as classes, in `bins`."""
         super().__init__(**square)
         self._grey, self._names = input == "grey", [BARE] if output == "grey" else ["red", "green", "blue"]
         self.itself, self._in_bins = self._grey, colours == "bins"
