@@ -142,7 +142,8 @@ def joined(found: Any, skipped: list[Any], width: int, policy: str) -> Any:
 def answering(photo: Any, found: Any, task: DenseTask, dropout: float, policy: str) -> keras.Model:
     """A network of a photo's features of the finest scale, whose output the loss takes."""
     found = keras.layers.SpatialDropout2D(dropout, dtype=policy)(found)
-    logits = keras.layers.Conv2D(task.link.channels, 1, dtype="float32", name="logits")(found)
+    start = "glorot_uniform" if task.link.coarse else "zeros"  # what is added to a photo is nothing at first
+    logits = keras.layers.Conv2D(task.link.channels, 1, kernel_initializer=start, dtype="float32", name="logits")(found)
     return keras.Model(photo, task.link.output(photo, logits))
 
 
