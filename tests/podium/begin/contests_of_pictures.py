@@ -43,7 +43,7 @@ def documents() -> Members:
     names={"train": "train/{id}.png", "test": "test/{id}.png"},
     preprocess={"fit": "keep"},
     run=["unet"],
-    defaults={"size": 32, "train": {"unet": {"sizes": [32], "epochs": 10, "enlarge": 4, **budget.COLOURING}}},
+    defaults={"size": 32, "train": {"unet": {"sizes": [32], "epochs": 7, "enlarge": 4, **budget.COLOURING}}},
 )
 def colours() -> Members:
     return {

@@ -52,7 +52,7 @@ def test_small_photos_are_shown_whole_and_pictures_as_large_as_they_are() -> Non
     _, finding = budget.of_pictures(Fingerprint(5000, 1.8, 2000, 32, 32, 32), 20, grey=True)
     assert finding.settings["preprocess"] == {"fit": "squash"}
     unet = finding.settings["defaults"]["train"]["unet"]
-    assert (unet["sizes"], unet["enlarge"], unet["epochs"]) == ([32], 4, 10)
+    assert (unet["sizes"], unet["enlarge"], unet["epochs"]) == ([32], 4, 7)
     assert "5,000 photos, mostly 32 x 32, are stored at 32" in finding.why
 
 

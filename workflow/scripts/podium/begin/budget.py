@@ -27,12 +27,10 @@ ENOUGH, MOST = 6, 60  # epochs that a larger photo is worth, and beyond which mo
 STEP = {"unet": 8 * 288**2, "small_unet": 2**17}  # pixels of a batch that takes about 2 GB
 FEWEST, LARGEST_BATCH = 2, 32  # photos in a batch
 STORED = 4e9  # bytes of predictions
-SEEN, FEW = (
-    128,
-    10,
-)  # the side at which a backbone is shown small photos, and the epochs after which it knows them by heart
+SEEN = 128  # the side at which a backbone is shown small photos
+FEW = 7  # epochs after which it knows them by heart
 # How it is shown them: as they are, as photo and colours have to stay together.
-COLOURING: Settings = {"batch": 32, "learning_rate": 5.0e-4, "weight_decay": 0.01, "dropout": 0.0, "width": 24}
+COLOURING: Settings = {"batch": 32, "learning_rate": 4.0e-4, "weight_decay": 0.01, "dropout": 0.0, "width": 24}
 COLOURING |= {"augment": {"area": [1.0, 1.0], "aspect": 1.0, "rotation": 0.0, "light": 0.0, "colour": 0.0}}
 
 
