@@ -101,7 +101,7 @@ def pack(folder: Path, shards: int = 1) -> Cost:
 def preprocess(folder: Path) -> Cost:
     """The training photos alone."""
     files = {name: folder / FILES[name] for name in ("records", "depth", "pixels")}
-    return run("preprocess", **files, part="train-0", size=SIDE, fit="crop", grey=False, threads=THREADS)
+    return run("preprocess", **files, part="train-0", size=SIDE, fit="crop", no_grey=True, threads=THREADS)
 
 
 def growth(folder: Path, counts: list[int]) -> None:
