@@ -13,6 +13,7 @@ from podium.networks import augmentation, dense, small_unet
 from podium.networks.data import Dataset
 from podium.photos import images, pixels
 from podium.photos.pixels import Pixels
+from podium.step import BadInput
 
 SIZE, COUNT = 32, 24
 OPTIONS: dict[str, Any] = {"size": SIZE, "fit": "squash", "precision": "float32", "sizes": [32], "epochs": 24}
@@ -84,6 +85,13 @@ def test_crops_are_whole_pixels_of_photo_and_target_half_of_them_mirrored(data: 
         luma = wanted @ np.array([0.299, 0.587, 0.114])
         np.testing.assert_allclose(photos[number, ..., 0], luma, atol=1.1)
     assert 4 < mirrored < COUNT - 4
+
+
+def test_a_crop_that_is_larger_than_the_photos_is_refused(data: Dataset) -> None:
+    strengths = augmentation.Strengths(**UNVARIED)
+    feed = augmentation.Cropped(Pixels(data.files), data, [64], 1, strengths).feed()
+    with pytest.raises(BadInput, match="a crop of 64 is larger than the photos, which are stored at 32"):
+        feed.draw(data.rows, np.random.default_rng(1), 0)
 
 
 def test_a_large_photo_is_answered_in_tiles_without_a_seam(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,7 +195,8 @@ class Cropped(OfPixels):
     """Crops of the photos at their own scale, that start at whole pixels; half of them are mirrored."""
 
     def _boxes(self, random: np.random.Generator, count: int, side: int) -> NDArray[np.float64]:
-        size = self._photos.size
+        if side > (size := self._photos.size):
+            raise BadInput(f"sizes: a crop of {side} is larger than the photos, which are stored at {size}")
         corners = random.integers(0, size - side + 1, (2, count)) / size
         mirrored = random.random(count) < (0.5 if self._strengths.flip else 0)
         (top, left), length = corners, side / size
